@@ -1,0 +1,126 @@
+// Checks the package as its users get it: what is in it, that it imports, that its command starts, and that its types
+// resolve under each way in which TypeScript looks for them. Needs dist/; no network.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT } from './checkout.mjs';
+
+/** What a package may hold, from its root. */
+const ALLOWED = [/^bin\//, /^dist\//, /^docs\//, /^(README\.md|CHANGELOG\.md|LICENSE|NOTICE|package\.json)$/];
+/** What it must hold. */
+const NEEDED = [
+  'bin/unmaskable.mjs',
+  'dist/index.js',
+  'dist/index.d.ts',
+  'dist/cli/start.js',
+  'README.md',
+  'LICENSE',
+  'NOTICE',
+];
+/** Unpacked bytes beyond which something got in that should not have: sources and maps are well below a third of it. */
+const BYTES_MAX = 30 * 2 ** 20;
+
+const problems = [];
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const folder = mkdtempSync(join(tmpdir(), 'unmaskable-package-'));
+
+/** Runs a program in the consumer's folder; a failure becomes a problem with its output. */
+function check(title, command, args, cwd = folder) {
+  try {
+    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  } catch (error) {
+    problems.push(`${title}: ${(error.stderr || error.stdout || error.message).trim()}`);
+    return '';
+  }
+}
+
+function checkContents(packed) {
+  const paths = packed.files.map((file) => file.path);
+  for (const path of paths) {
+    const stray = !ALLOWED.some((pattern) => pattern.test(path)) || /\.test\.|\.tsbuildinfo$/.test(path);
+    if (stray) problems.push(`the package holds ${path}; narrow "files" in package.json`);
+  }
+  for (const path of NEEDED) if (!paths.includes(path)) problems.push(`the package lacks ${path}`);
+  if (packed.unpackedSize > BYTES_MAX)
+    problems.push(`the package unpacks to ${packed.unpackedSize} bytes, more than ${BYTES_MAX}`);
+}
+
+/** Unpacks the package where a consumer's node_modules would have it, with its dependencies beside it. */
+function install(tarball) {
+  const modules = join(folder, 'node_modules');
+  mkdirSync(modules);
+  check('unpack', 'tar', ['-xzf', tarball], modules);
+  cpSync(join(modules, 'package'), join(modules, 'unmaskable'), { recursive: true });
+  rmSync(join(modules, 'package'), { recursive: true });
+  for (const name of Object.keys(manifest.dependencies ?? {})) {
+    cpSync(join(ROOT, 'node_modules', name), join(modules, name), { recursive: true });
+  }
+  writeFileSync(join(folder, 'package.json'), '{"type":"module","private":true}');
+}
+
+/** Subpaths of the package that can be imported. */
+const subpaths = Object.keys(manifest.exports).filter((key) => !key.endsWith('.json'));
+const specifiers = subpaths.map((key) => `unmaskable${key.slice(1)}`);
+
+function checkImports() {
+  for (const specifier of specifiers) {
+    const program = `import('${specifier}').then((m) => { if (Object.keys(m).length === 0) throw new Error('exports nothing'); })`;
+    check(`import ${specifier}`, process.execPath, ['-e', program]);
+  }
+  const version = check('command', process.execPath, [
+    'node_modules/unmaskable/bin/unmaskable.mjs',
+    '--version',
+  ]).trim();
+  if (version !== manifest.version)
+    problems.push(`unmaskable --version says '${version}', package.json ${manifest.version}`);
+}
+
+function checkTypes() {
+  const source = specifiers.map(
+    (specifier, i) => `import * as m${i} from '${specifier}';\nexport const k${i}: object = m${i};`,
+  );
+  writeFileSync(join(folder, 'use.ts'), `${source.join('\n')}\n`);
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const ways = [
+    ['nodenext', 'nodenext'],
+    ['node16', 'node16'],
+    ['esnext', 'bundler'],
+  ];
+  for (const [module, moduleResolution] of ways) {
+    const options = {
+      module,
+      moduleResolution,
+      target: 'es2022',
+      lib: ['es2023', 'dom'],
+      types: [],
+      strict: true,
+      noEmit: true,
+    };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['use.ts'] }));
+    check(`types with moduleResolution ${moduleResolution}`, process.execPath, [tsc, '-p', folder]);
+  }
+}
+
+try {
+  const [packed] = JSON.parse(
+    check('npm pack', 'npm', ['pack', '--json', '--silent', '--pack-destination', folder], ROOT) || '[{"files":[]}]',
+  );
+  checkContents(packed);
+  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'));
+  if (tarball === undefined) problems.push('npm pack made no package');
+  else {
+    install(join(folder, tarball));
+    checkImports();
+    checkTypes();
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+for (const problem of problems) console.error(`package: ${problem}`);
+console.log(
+  problems.length === 0
+    ? 'package: contents, import, command and types are right'
+    : `package: ${problems.length} problems`,
+);
+process.exit(problems.length === 0 ? 0 : 1);

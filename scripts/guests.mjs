@@ -1,0 +1,286 @@
+#!/usr/bin/env node
+// Fetches the guests that the tests boot: Debian's arm64 kernel and static busybox, and makes an initramfs of them.
+//
+//   node scripts/guests.mjs            fetch what is missing, print where it is
+//   node scripts/guests.mjs --json     the same as one JSON object on stdout
+//   node scripts/guests.mjs --refresh  ask the archive for newer packages although everything is there
+//
+// Cache: $UNMASKABLE_GUESTS, else $XDG_CACHE_HOME/unmaskable/guests, else ~/.cache/unmaskable/guests.
+// Exit: 0 everything is there, 2 unknown option, 3 it cannot be fetched here (the reason is on stderr).
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+
+const KERNEL_META_PACKAGE = 'linux-image-arm64';
+const KERNEL_PACKAGE = /^linux-image-\d[\w.+-]*-arm64$/;
+const BUSYBOX_PACKAGE = 'busybox-static';
+
+const INIT_SCRIPT = `#!/bin/sh
+export PATH=/bin HOME=/ TERM=vt100
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+echo "unmaskable: shell ready"
+while :; do
+  setsid cttyhack sh
+done
+`;
+
+class CannotFetch extends Error {}
+
+function cacheDir() {
+  const cacheHome = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  return process.env.UNMASKABLE_GUESTS || join(cacheHome, 'unmaskable', 'guests');
+}
+
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+
+/** Runs a command to its end; a command that is missing or fails is a reason not to go on. */
+function command(program, args, options = {}) {
+  const done = spawnSync(program, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 64 * 1024 * 1024,
+    timeout: 15 * 60 * 1000,
+    env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+    ...options,
+  });
+  if (done.error?.code === 'ENOENT')
+    throw new CannotFetch(`${program} is not installed; this needs Debian's apt and dpkg`);
+  if (done.error) throw new CannotFetch(`${program} ${args.join(' ')}: ${done.error.message}`);
+  return { ok: done.status === 0, status: done.status, stdout: done.stdout, stderr: done.stderr };
+}
+
+function mustSucceed(program, args, options) {
+  const done = command(program, args, options);
+  if (!done.ok) {
+    const said = done.stderr.trim().split('\n').slice(-3).join('; ');
+    throw new CannotFetch(`${program} ${args.join(' ')}: exit ${done.status}: ${said}`);
+  }
+  return done.stdout;
+}
+
+// ---- apt -----------------------------------------------------------------------------------------------------------
+
+/** Name of the package that the meta package stands for, or undefined when apt does not know it. */
+function kernelPackageName() {
+  const shown = command('apt-cache', ['depends', '--important', `${KERNEL_META_PACKAGE}:arm64`]);
+  const names = [...shown.stdout.matchAll(/Depends: (\S+?)(?::arm64)?$/gm)].map((found) => found[1]);
+  return names.find((name) => KERNEL_PACKAGE.test(name) && !/-(rt|cloud)-/.test(name));
+}
+
+const isRoot = () => process.getuid?.() === 0;
+
+/** Makes apt know arm64 packages; only the steps that are still missing are taken, because they need root. */
+function prepareApt(refresh) {
+  const native = mustSucceed('dpkg', ['--print-architecture']).trim();
+  const foreign = mustSucceed('dpkg', ['--print-foreign-architectures']).split('\n');
+  let update = refresh;
+  if (native !== 'arm64' && !foreign.includes('arm64')) {
+    if (!isRoot()) throw new CannotFetch('dpkg --add-architecture arm64 has to be run first, as root');
+    mustSucceed('dpkg', ['--add-architecture', 'arm64']);
+    update = true;
+  }
+  if (!update && kernelPackageName() && knowsPackage(BUSYBOX_PACKAGE)) return;
+  if (!isRoot())
+    throw new CannotFetch('apt-get update has to be run first, as root: apt does not list the arm64 packages');
+  // One unreachable third-party archive makes the whole update fail although Debian's own was read; what counts is
+  // whether the packages are known afterwards.
+  const updated = command('apt-get', ['update']);
+  if (!kernelPackageName() || !knowsPackage(BUSYBOX_PACKAGE)) {
+    const said = updated.stderr.trim().split('\n').slice(-3).join('; ');
+    throw new CannotFetch(
+      `apt lists no ${KERNEL_META_PACKAGE}:arm64 and ${BUSYBOX_PACKAGE}:arm64. apt-get update: ${said}`,
+    );
+  }
+}
+
+function knowsPackage(name) {
+  return /Candidate: \d/.test(command('apt-cache', ['policy', `${name}:arm64`]).stdout);
+}
+
+function downloadAndUnpack(packageName, workDir) {
+  const debDir = mkdtempSync(join(workDir, 'deb-'));
+  const args = ['download', '-q', `${packageName}:arm64`];
+  // The download user _apt cannot enter a private directory; the file is checked by its hash in any case.
+  mustSucceed('apt-get', ['-o', 'APT::Sandbox::User=root', ...args], { cwd: debDir });
+  const deb = readdirSync(debDir).find((file) => file.endsWith('.deb'));
+  if (!deb) throw new CannotFetch(`apt-get ${args.join(' ')} left no .deb file`);
+  const rootDir = join(debDir, 'root');
+  mustSucceed('dpkg-deb', ['-x', join(debDir, deb), rootDir]);
+  const version = mustSucceed('dpkg-deb', ['-f', join(debDir, deb), 'Version']).trim();
+  return { rootDir, version };
+}
+
+function findFile(dir, pattern) {
+  const found = existsSync(dir) ? readdirSync(dir).find((file) => pattern.test(file)) : undefined;
+  if (!found) throw new CannotFetch(`${dir}: no file matches ${pattern}; the package is laid out in another way`);
+  return join(dir, found);
+}
+
+/** The Image inside the file a distribution calls vmlinuz. */
+function rawImage(bytes) {
+  const raw = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes;
+  if (raw.toString('latin1', 0x38, 0x3c) !== 'ARM\x64') throw new CannotFetch('vmlinuz holds no arm64 Image');
+  return raw;
+}
+
+function fetchPackages(workDir) {
+  const kernelPackage = kernelPackageName();
+  const kernel = downloadAndUnpack(kernelPackage, workDir);
+  const busybox = downloadAndUnpack(BUSYBOX_PACKAGE, workDir);
+  const boot = join(kernel.rootDir, 'boot');
+  const vmlinuz = findFile(boot, /^vmlinuz-/);
+  return {
+    Image: rawImage(readFileSync(vmlinuz)),
+    config: readFileSync(findFile(boot, /^config-/)),
+    busybox: readFileSync(findFile(join(busybox.rootDir, 'bin'), /^busybox$/)),
+    kernelRelease: vmlinuz.replace(/.*\/vmlinuz-/, ''),
+    kernelPackage: `${kernelPackage} ${kernel.version}`,
+    busyboxPackage: `${BUSYBOX_PACKAGE} ${busybox.version}`,
+  };
+}
+
+// ---- initramfs -----------------------------------------------------------------------------------------------------
+
+const S_IFDIR = 0o040000;
+const S_IFREG = 0o100000;
+const S_IFLNK = 0o120000;
+const S_IFCHR = 0o020000;
+
+/**
+ * A cpio archive in the "newc" form that the kernel unpacks (cpio(5), "New ASCII Format"; the kernel's
+ * "initramfs buffer format"). Times, owners and inode numbers are fixed, so the same entries give the same bytes.
+ */
+function cpioNewc(entries) {
+  const chunks = [];
+  const padded = (bytes) => Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
+  const add = ({ path, mode, data = Buffer.alloc(0), rdev = [0, 0] }, inode) => {
+    const name = Buffer.from(`${path}\0`);
+    const links = (mode & S_IFDIR) === S_IFDIR ? 2 : 1;
+    const fields = [inode, mode, 0, 0, links, 0, data.length, 0, 0, rdev[0], rdev[1], name.length, 0];
+    const header = `070701${fields.map((field) => field.toString(16).toUpperCase().padStart(8, '0')).join('')}`;
+    chunks.push(padded(Buffer.concat([Buffer.from(header, 'latin1'), name])), padded(data));
+  };
+  entries.forEach((entry, index) => {
+    add(entry, index + 1);
+  });
+  add({ path: 'TRAILER!!!', mode: 0 }, 0);
+  return Buffer.concat(chunks);
+}
+
+/** Names of the applets a busybox binary has: its table is a run of names, sorted, that starts with `[` and `[[`. */
+function appletNames(busybox) {
+  const start = busybox.indexOf('[\0[[\0', 0, 'latin1');
+  const end = start < 0 ? -1 : busybox.indexOf('\0\0', start, 'latin1');
+  const names = end < 0 ? [] : busybox.toString('latin1', start, end).split('\0');
+  for (const needed of ['sh', 'mount', 'setsid', 'cttyhack', 'poweroff']) {
+    if (!names.includes(needed)) throw new CannotFetch(`busybox: applet '${needed}' is not in its table`);
+  }
+  return names.filter((name) => /^[\w[\]-]+$/.test(name) && name !== 'busybox' && name !== 'init');
+}
+
+function initramfs(busybox) {
+  const dir = (path) => ({ path, mode: S_IFDIR | 0o755 });
+  const device = (path, mode, rdev) => ({ path, mode: S_IFCHR | mode, rdev });
+  const link = (name) => ({ path: `bin/${name}`, mode: S_IFLNK | 0o777, data: Buffer.from('busybox') });
+  return cpioNewc([
+    ...['bin', 'dev', 'proc', 'sys', 'tmp', 'root'].map(dir),
+    device('dev/console', 0o600, [5, 1]),
+    device('dev/null', 0o666, [1, 3]),
+    { path: 'bin/busybox', mode: S_IFREG | 0o755, data: busybox },
+    ...appletNames(busybox).map(link),
+    { path: 'init', mode: S_IFREG | 0o755, data: Buffer.from(INIT_SCRIPT) },
+  ]);
+}
+
+// ---- cache ---------------------------------------------------------------------------------------------------------
+
+const STORED_FILES = ['Image', 'config', 'busybox'];
+
+/** The manifest, when every file it names is there with the content it was stored with. */
+function readCache(dir) {
+  try {
+    const manifest = JSON.parse(readFileSync(join(dir, 'guests.json'), 'utf8'));
+    const whole = STORED_FILES.every((file) => sha256(readFileSync(join(dir, file))) === manifest.sha256[file]);
+    return whole ? manifest : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A file appears whole or not at all: two runs at the same time must not see each other's halves. */
+function writeWhole(path, bytes) {
+  const partial = `${path}.${process.pid}.part`;
+  writeFileSync(partial, bytes);
+  renameSync(partial, path);
+}
+
+function fillCache(dir, refresh) {
+  prepareApt(refresh);
+  const workDir = mkdtempSync(join(tmpdir(), 'unmaskable-guests-'));
+  try {
+    const fetched = fetchPackages(workDir);
+    mkdirSync(dir, { recursive: true });
+    for (const file of STORED_FILES) writeWhole(join(dir, file), fetched[file]);
+    const { kernelRelease, kernelPackage, busyboxPackage } = fetched;
+    const hashes = Object.fromEntries(STORED_FILES.map((file) => [file, sha256(fetched[file])]));
+    const manifest = { kernelRelease, kernelPackage, busyboxPackage, sha256: hashes };
+    writeWhole(join(dir, 'guests.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+    return manifest;
+  } finally {
+    rmSync(workDir, { recursive: true, force: true });
+  }
+}
+
+/** The archive is a pure function of busybox and this file, so it is made anew whenever it differs. */
+function refreshInitramfs(dir) {
+  const path = join(dir, 'initramfs.cpio');
+  const archive = initramfs(readFileSync(join(dir, 'busybox')));
+  if (!existsSync(path) || !readFileSync(path).equals(archive)) writeWhole(path, archive);
+}
+
+function main(args) {
+  const unknown = args.find((arg) => !['--json', '--refresh'].includes(arg));
+  if (unknown) {
+    process.stderr.write(`guests.mjs: unknown option '${unknown}'. Options: --json, --refresh\n`);
+    return 2;
+  }
+  const dir = cacheDir();
+  try {
+    const refresh = args.includes('--refresh');
+    const manifest = (refresh ? undefined : readCache(dir)) ?? fillCache(dir, refresh);
+    refreshInitramfs(dir);
+    const result = {
+      dir,
+      kernel: join(dir, 'Image'),
+      initrd: join(dir, 'initramfs.cpio'),
+      config: join(dir, 'config'),
+      busybox: join(dir, 'busybox'),
+      kernelRelease: manifest.kernelRelease,
+      kernelPackage: manifest.kernelPackage,
+      busyboxPackage: manifest.busyboxPackage,
+    };
+    const lines = Object.entries(result).map(([name, value]) => `${name.padEnd(15)} ${value}`);
+    process.stdout.write(args.includes('--json') ? `${JSON.stringify(result)}\n` : `${lines.join('\n')}\n`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof CannotFetch) && error.code === undefined) throw error;
+    process.stderr.write(`guests.mjs: ${error.message}\n`);
+    return 3;
+  }
+}
+
+process.exitCode = main(process.argv.slice(2));

@@ -1,0 +1,43 @@
+#!/bin/bash
+# Installs from Debian what the tests compare with (QEMU, GNU binutils, gcc, gdb, dtc, iasl) and fetches the guests:
+# Debian's arm64 kernel and static busybox. Idempotent. Needs root or sudo.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+  qemu-user qemu-system-arm binutils-aarch64-linux-gnu gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+  gdb-multiarch device-tree-compiler acpica-tools
+)
+
+if ! command -v apt-get >/dev/null; then
+  echo "setup-debian.sh: there is no apt-get here; install the equivalents of: ${packages[*]}" >&2
+  exit 3
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null; then
+    echo "setup-debian.sh: needs root (or sudo) to install packages" >&2
+    exit 3
+  fi
+  as_root=(sudo)
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" != installed ]; then missing+=("$package"); fi
+done
+
+updated=no
+if ! dpkg --print-foreign-architectures | grep -qx arm64 && [ "$(dpkg --print-architecture)" != arm64 ]; then
+  "${as_root[@]}" dpkg --add-architecture arm64
+  "${as_root[@]}" apt-get update -qq
+  updated=yes
+fi
+
+if [ "${#missing[@]}" -gt 0 ]; then
+  if [ "$updated" = no ]; then "${as_root[@]}" apt-get update -qq; fi
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"
+fi
+
+node scripts/guests.mjs

@@ -1,0 +1,42 @@
+import type { MachineFactory, MachinePort } from './machine-port.ts';
+
+/** Where keys and piped input come from. */
+export interface InputPort {
+  /** True for a terminal: keys, raw mode, Ctrl-A; false for a pipe or a file. */
+  readonly interactive: boolean;
+  /** Begins to read; `onClose` is called once, at the end of input. Takes a terminal into raw mode. */
+  open(onData: (bytes: Uint8Array) => void, onClose: () => void): void;
+  /** Leaves further input where it is while `held`. */
+  hold(held: boolean): void;
+  /** Stops reading and gives a terminal back as it was. */
+  close(): void;
+}
+
+/** Everything the command needs from the process it runs in, so that tests can be that process. */
+export interface Host {
+  readonly input: InputPort;
+  /** True when standard output is a terminal. */
+  readonly outputIsTerminal: boolean;
+  /** Writes to standard output; resolves when more may be written. */
+  writeOut(bytes: Uint8Array): Promise<void>;
+  /** Writes whole lines to standard error. */
+  writeErr(text: string): void;
+  /** Calls `listener` when standard output can no longer be written (its reader went away). */
+  onOutputClosed(listener: () => void): void;
+  /** Calls `listener` on SIGINT, SIGTERM or SIGHUP. */
+  onSignal(listener: (name: string) => void): void;
+  /** @throws the error of the system, with its `code` */
+  readFile(path: string): Uint8Array;
+  /** @throws the error of the system, with its `code` */
+  writeFile(path: string, text: string): void;
+  /** Milliseconds of wall time from an arbitrary start. */
+  nowMs(): number;
+  /** Lets keys, signals and writes happen. */
+  breathe(): Promise<void>;
+  /** Resolves after `ms` (never, without it) or as soon as `wake` is called. */
+  wait(ms: number | undefined): Promise<void>;
+  wake(): void;
+  readonly createMachine: MachineFactory;
+  /** The embedded demonstration's machine, ready to run. */
+  readonly createDemo: () => MachinePort;
+}

@@ -1,0 +1,178 @@
+import { Command, CommanderError } from 'commander';
+import { isUserError, messageOf, UsageError } from './errors.ts';
+import type { Host } from './host.ts';
+import { readInput, systemReason, unpackKernel } from './inputs.ts';
+import { KEY_HELP } from './keyboard.ts';
+import type { MachineRequest } from './machine-port.ts';
+import { describeGrammar, parseRule } from './on/rule.ts';
+import { EXIT_CODES, EXIT_USAGE, outcomeJson, summaryLine } from './report.ts';
+import { Session, type SessionOptions } from './session.ts';
+import { parseCount, parseRegex, parseSize } from './values.ts';
+
+/** Memory of a machine when `--memory` is not given. */
+export const DEFAULT_MEMORY = '512M';
+
+/** The options of `unmaskable run` as they were typed. */
+interface RunFlags {
+  readonly kernel: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  readonly dtb?: string;
+  readonly cpus: string;
+  readonly memory: string;
+  readonly cpu: string;
+  readonly until?: string;
+  readonly failOn?: string;
+  readonly maxSteps?: string;
+  readonly on: string[];
+  readonly digest?: boolean;
+  readonly json?: string;
+  readonly quiet?: boolean;
+}
+
+const EXIT_HELP = `
+Exit codes:
+  0 powered off, or --until seen   1 --fail-on seen             2 usage or unreadable input
+  3 --max-steps reached            4 nothing can happen more    70 a fault of unmaskable itself`;
+
+/** Text after the options in the help of `run`. */
+function helpAfter(): string {
+  const keys = KEY_HELP.map((line) => `  ${line}`).join('\n');
+  return `\n${describeGrammar()}\n\nKeys, when standard input is a terminal:\n${keys}\n${EXIT_HELP}`;
+}
+
+function sessionOptions(flags: RunFlags): SessionOptions {
+  return {
+    until: flags.until === undefined ? undefined : parseRegex('--until', flags.until),
+    failOn: flags.failOn === undefined ? undefined : parseRegex('--fail-on', flags.failOn),
+    maxSteps: flags.maxSteps === undefined ? undefined : parseCount('--max-steps', flags.maxSteps),
+    rules: flags.on.map(parseRule),
+    digest: flags.digest === true,
+    quiet: flags.quiet === true,
+  };
+}
+
+function parseCpu(name: string): 'full' | 'cortex-a57' {
+  if (name === 'full' || name === 'cortex-a57') return name;
+  throw new UsageError('E_CPU', `--cpu '${name}': no such processor. Known: full, cortex-a57.`);
+}
+
+function parseCpus(text: string): number {
+  const cpus = parseCount('--cpus', text);
+  if (cpus < 1) throw new UsageError('E_CPUS', `--cpus '${text}': a machine has at least one CPU. Give 1 or more.`);
+  return cpus;
+}
+
+/** Values first, files second, so that a slip in the command is found before anything is read. */
+function machineRequest(flags: RunFlags, host: Host): MachineRequest {
+  const values = {
+    append: flags.append,
+    cpus: parseCpus(flags.cpus),
+    memoryBytes: parseSize('--memory', flags.memory),
+    cpu: parseCpu(flags.cpu),
+  };
+  const kernel = readInput(host, '--kernel', flags.kernel);
+  return {
+    ...values,
+    kernel: unpackKernel(`--kernel ${flags.kernel}`, kernel),
+    initrd: flags.initrd === undefined ? undefined : readInput(host, '--initrd', flags.initrd),
+    dtb: flags.dtb === undefined ? undefined : readInput(host, '--dtb', flags.dtb),
+  };
+}
+
+function writeJson(host: Host, path: string, text: string): void {
+  try {
+    host.writeFile(path, text);
+  } catch (error) {
+    throw new UsageError('E_JSON', `--json ${path}: cannot be written: ${systemReason(error)}. Give a writable path.`);
+  }
+}
+
+async function runCommand(flags: RunFlags, host: Host): Promise<number> {
+  const options = sessionOptions(flags);
+  const request = machineRequest(flags, host);
+  const machine = host.createMachine(request);
+  // Before the run: an hour of it must not end in a path that cannot be written.
+  if (flags.json !== undefined) writeJson(host, flags.json, '');
+  const outcome = await new Session(machine, host, options).run();
+  if (flags.json !== undefined) writeJson(host, flags.json, outcomeJson(outcome));
+  if (outcome.digest !== null) host.writeErr(`digest ${outcome.digest}\n`);
+  host.writeErr(`${summaryLine(outcome)}\n`);
+  return outcome.exitCode;
+}
+
+/** Runs the embedded demonstration: what `unmaskable` without arguments does. */
+async function demoCommand(host: Host): Promise<number> {
+  const options: SessionOptions = { rules: [], digest: true, quiet: false };
+  const outcome = await new Session(host.createDemo(), host, options).run();
+  if (outcome.digest !== null) host.writeErr(`digest ${outcome.digest}\n`);
+  host.writeErr(`${summaryLine(outcome)}\n`);
+  return outcome.exitCode;
+}
+
+function buildProgram(host: Host, version: string, done: (exitCode: number) => void): Command {
+  const program = new Command('unmaskable');
+  program
+    .description('A deterministic arm64 machine. Without arguments: the embedded demonstration.')
+    .version(version)
+    .showHelpAfterError(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void host.writeOut(new TextEncoder().encode(text)),
+      writeErr: () => undefined,
+      outputError: () => undefined,
+    })
+    .action(async () => done(await demoCommand(host)));
+  program
+    .command('run')
+    .description('boot a kernel; console on standard output, keyboard from the terminal or a pipe')
+    .requiredOption('--kernel <FILE>', 'arm64 Image, raw or gzip-compressed')
+    .option('--initrd <FILE>', 'initial RAM disk, handed over as it is')
+    .option('--append <TEXT>', 'kernel command line')
+    .option('--dtb <FILE>', 'device tree instead of the generated one')
+    .option('--cpus <N>', 'number of CPUs', '1')
+    .option('--memory <SIZE>', 'RAM, e.g. 512M or 2G', DEFAULT_MEMORY)
+    .option('--cpu <NAME>', 'full or cortex-a57', 'full')
+    .option('--until <REGEX>', 'end with exit code 0 when the console shows this')
+    .option('--fail-on <REGEX>', 'end with exit code 1 when the console shows this')
+    .option('--max-steps <N>', 'end with exit code 3 after N steps, e.g. 5G')
+    .option('--on <RULE>', "'TRIGGER => ACTION', may be repeated", (rule: string, all: string[]) => [...all, rule], [])
+    .option('--digest', 'print the digest of the whole machine at the end')
+    .option('--json <FILE>', 'write how the run ended as data')
+    .option('--quiet', 'do not print the console')
+    .addHelpText('after', helpAfter)
+    .action(async (flags: RunFlags) => done(await runCommand(flags, host)));
+  return program;
+}
+
+/**
+ * The `unmaskable` command.
+ *
+ * @param args - what follows the command's name
+ * @param version - of the package
+ * @returns the exit code; every error has become one, with its message on standard error
+ */
+export async function main(args: readonly string[], host: Host, version: string): Promise<number> {
+  let exitCode: number = EXIT_USAGE;
+  try {
+    const program = buildProgram(host, version, (code) => {
+      exitCode = code;
+    });
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0;
+      const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+      host.writeErr(`unmaskable: ${message}. See: unmaskable run --help\n`);
+      return EXIT_USAGE;
+    }
+    if (isUserError(error)) {
+      host.writeErr(`unmaskable: ${error.message}\n`);
+      return EXIT_USAGE;
+    }
+    const detail = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+    host.writeErr(`unmaskable: internal error before step 0; please report it with the command line:\n${detail}\n`);
+    return EXIT_CODES['internal-error'];
+  }
+}

@@ -1,0 +1,177 @@
+import type { Device, PlainData } from '../device.ts';
+import { numbers, section } from './bank.ts';
+import { GicCore, type Gicv3Host, type Gicv3Options, SPI_FIRST } from './core.ts';
+import { CpuInterfaces } from './cpu-interface.ts';
+import { Distributor } from './distributor.ts';
+import { type IccContext, type IccName, type IccOutcome, iccAccess } from './icc.ts';
+import { GICD_CTLR } from './maps.ts';
+import { Redistributors } from './redistributor.ts';
+
+/*
+ * What a hostile guest can do here, and what stops it.
+ *
+ * | attempt                                           | what happens                                              |
+ * |---------------------------------------------------|-----------------------------------------------------------|
+ * | any width at any offset of a frame                | the register map decides; else RAZ/WI and a report        |
+ * | Non-secure access to Secure interrupts            | masked per bit in `fields.ts`; holes only through NSACR   |
+ * | Non-secure priorities or PMR in the Secure half   | shifted into 0x80..0xFF; PMR below 0x80 is left alone     |
+ * | Non-secure forging of active priorities           | ICC_AP1Rn bits of the Secure half ignore its writes       |
+ * | EOI or DIR of a foreign group, or never seen      | group checked; a priority drop with nothing active is nil |
+ * | SGIs to PEs that do not exist, to foreign groups  | no target, or the forwarding table: dropped               |
+ * | routes to PEs that do not exist                   | the SPI stays pending and goes nowhere                    |
+ * | interrupts that are always pending                | no loop here: one evaluation per access or change         |
+ * | reports without end                               | the receiver of reports counts and cuts; none are kept    |
+ *
+ * Memory is fixed at construction; every loop runs over PEs (at most 8), words (at most 31) or the bits of one word.
+ */
+
+/**
+ * A GICv3 with affinity routing, SGIs, PPIs and SPIs, one or two security states, 1-of-N routing and the CPU interface
+ * as System registers. Not modelled: LPIs and ITS, message-based SPIs, extended INTIDs, FEAT_GICv3_NMI, wake requests,
+ * the virtual CPU interface; none of them is advertised.
+ *
+ * Save and load the GIC as a whole; `distributor` and `redistributors` are its frames on the bus.
+ *
+ * @throws Error when the options describe no GIC, which is our own mistake
+ * @see IHI 0069, "Arm Generic Interrupt Controller Architecture Specification, GIC architecture version 3"
+ * @example
+ * const gic = new Gicv3(host, { pes: 1, mpidrAffinities: [0], securityStates: 1 });
+ * gic.setLine(33, true);
+ */
+export class Gicv3 {
+  /** The distributor's frame, 64 KiB. */
+  readonly distributor: Device;
+  /** The redistributors' frames, 128 KiB for each PE. */
+  readonly redistributors: Device;
+  readonly #core: GicCore;
+  readonly #cpuInterfaces: CpuInterfaces;
+
+  constructor(host: Gicv3Host, options: Gicv3Options) {
+    this.#core = new GicCore(host, options);
+    this.#cpuInterfaces = new CpuInterfaces(this.#core);
+    this.distributor = new Distributor(this.#core);
+    this.redistributors = new Redistributors(this.#core);
+  }
+
+  /**
+   * The level of an interrupt's input wire; an edge-triggered interrupt becomes pending when it rises.
+   *
+   * @param intid - 16 to 31 for PPIs, 32 and up for SPIs
+   * @param pe - whose PPI, default 0; SPIs do not look at it
+   * @throws Error for an INTID without a wire or a PE that does not exist, which is our own mistake
+   */
+  setLine(intid: number, level: boolean, pe = 0): void {
+    if (!(intid >= 16 && this.#core.exists(intid) && pe >= 0 && pe < this.#core.pes)) {
+      throw new Error(`GICv3: no wire for INTID ${intid} of PE ${pe}`);
+    }
+    this.#core.setLine(intid, level, pe);
+  }
+
+  /**
+   * Reads an ICC register; IAR reads acknowledge. Ask `iccAccess` first: what arrives here is performed.
+   *
+   * @param pe - 0 to pes - 1
+   */
+  iccRead(pe: number, name: IccName, ctx: IccContext): bigint {
+    return BigInt(this.#cpuInterfaces.read(pe, name, ctx));
+  }
+
+  /** Writes an ICC register. Ask `iccAccess` first: what arrives here is performed. */
+  iccWrite(pe: number, name: IccName, value: bigint, ctx: IccContext): void {
+    this.#cpuInterfaces.write(pe, name, value, ctx);
+  }
+
+  /**
+   * What the architecture does with an access: performs it, UNDEFINED, or a trap with EC 0x18.
+   *
+   * @param pe - whose ICC_SRE_ELx.Enable counts, default 0
+   */
+  iccAccess(name: IccName, direction: 'read' | 'write', ctx: IccContext, pe = 0): IccOutcome {
+    return iccAccess(name, direction, ctx, this.#core.cpus[pe]);
+  }
+
+  /** Looks again at the inputs of one PE, or of all, after EL, security state, SCR_EL3 or HCR_EL2 changed. */
+  update(pe?: number): void {
+    if (pe !== undefined) this.#core.signal(pe);
+    else for (let n = 0; n < this.#core.pes; n++) this.#core.signal(n);
+  }
+
+  /**
+   * Does what firmware does before it starts a Non-secure operating system: wakes the redistributors, gives every
+   * interrupt to Group 1 (Non-secure with two security states, then at priority 0x80 stored, the most urgent one
+   * Non-secure software can have), opens PMR, and sets ICC_SRE_EL3.Enable and ICC_SRE_EL2.Enable. Group enables stay.
+   *
+   * @param only - does so only for the private interrupts and the CPU interface of this PE, which it resets first, as
+   *   at CPU_ON; default the whole GIC
+   */
+  initNonSecure(only?: number): void {
+    const core = this.#core;
+    const banks = only === undefined ? [core.spis, ...core.privates] : [core.privates[only]];
+    for (const bank of banks) {
+      bank.group.set(bank.implemented);
+      bank.groupModifier.fill(0);
+      bank.nsacr.fill(0);
+      if (!core.ds) bank.priority.fill(0x80);
+    }
+    for (let pe = 0; pe < core.pes; pe++) {
+      if (only !== undefined && pe !== only) continue;
+      const cpu = core.cpus[pe];
+      if (only !== undefined) cpu.reset();
+      core.asleep[pe] = false;
+      cpu.pmr = core.priorityMask;
+      cpu.sreEl2Enable = true;
+      cpu.sreEl3Enable = true;
+    }
+    core.updateAll();
+  }
+
+  /** Every register, the level of every wire, and what each PE was last told, as plain data. */
+  state(): PlainData {
+    return {
+      distributor: this.distributor.state(),
+      redistributors: this.redistributors.state(),
+      cpuInterfaces: this.#core.cpus.map((cpu) => cpu.state()),
+      signalled: Array.from(this.#core.signalled),
+    };
+  }
+
+  /**
+   * The exact inverse of `state`. Ends by telling the host the saved inputs of every PE, changed or not, without
+   * asking for contexts, which may not be loaded yet.
+   *
+   * @throws Error when the data is not that of a GIC built with the same options
+   */
+  load(state: PlainData): void {
+    const core = this.#core;
+    const from = section(state, 'gicv3');
+    const cpus = from.cpuInterfaces;
+    if (!Array.isArray(cpus) || cpus.length !== core.pes) {
+      throw new Error(`GICv3 state: CPU interfaces are not a list of ${core.pes}`);
+    }
+    cpus.forEach((data: PlainData, pe) => {
+      core.cpus[pe].load(data);
+    });
+    this.distributor.load(from.distributor);
+    this.redistributors.load(from.redistributors);
+    numbers(from, 'signalled', core.pes).forEach((told, pe) => {
+      core.signalled[pe] = told;
+      core.host.signal(pe, told === 1, told === 2);
+    });
+  }
+
+  /** Power-on reset: all registers, and all wires low until their devices say otherwise. */
+  reset(): void {
+    this.#core.resetRegisters();
+    this.#core.updateAll();
+  }
+
+  /** GICD_CTLR.DS as it is now, and how many interrupts there are: for the debugger's view. */
+  get summary(): { readonly ds: boolean; readonly pes: number; readonly intids: number; readonly ctlr: number } {
+    const core = this.#core;
+    return { ds: core.ds, pes: core.pes, intids: SPI_FIRST + core.spiCount, ctlr: core.ctlr | GICD_CTLR.ARE };
+  }
+}
+
+export type { Gicv3Host, Gicv3Options } from './core.ts';
+export type { IccContext, IccName, IccOutcome } from './icc.ts';
+export { ICC_REGISTERS } from './icc.ts';

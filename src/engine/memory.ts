@@ -1,0 +1,251 @@
+import { DATA_TLB_BASE, DATA_TLB_ENTRIES, EXEC_TLB_BASE, EXEC_TLB_ENTRIES, PE_STRIDE_BYTES } from '../arch/pestate.ts';
+import { RAM_BASE, RAM_BYTES_MAX } from './records.ts';
+
+/** Bytes of a page, the unit of tracking; guest granules are multiples of it. */
+export const PAGE_BYTES = 4096;
+/** The page has decoded instructions: a write must undo them. */
+const FLAG_CODE = 1;
+/** A translation table walk read this page: a write may change a cached translation. */
+const FLAG_TABLE = 2;
+/** The page equals its saved content: the first write must note that. */
+const FLAG_CLEAN = 4;
+/** Pages of one chunk of saved content. */
+const CHUNK_PAGES = 256;
+/** Writes into a page of decoded code after which its records are dropped: it is data by now. */
+const CODE_WRITES_MAX = 64;
+
+/** Content of a page at some moment; `bytes` is missing while RAM still holds it. */
+export interface PageContent {
+  bytes: Uint8Array | undefined;
+}
+/** RAM at some moment: chunks of 256 pages, shared between moments where nothing changed. */
+export type RamImage = readonly (readonly PageContent[])[];
+
+/** What must happen elsewhere when RAM changes. */
+export interface MemoryObserver {
+  /** Decoded instructions of [offset, offset + size) of a page are stale; `all` drops the page's records. */
+  codeChanged(page: number, offset: number, sizeBytes: number, all: boolean): void;
+}
+
+const ZERO_PAGE: PageContent = { bytes: new Uint8Array(PAGE_BYTES) };
+
+/**
+ * The one memory of a machine and what is known of each page of guest RAM.
+ *
+ * Generated code writes RAM directly only through write tags of the data TLB. A page that needs attention (decoded code,
+ * a translation table, unchanged since the last snapshot) has no write tag, so its writes come here.
+ *
+ * Translations never go stale: a write that changes a valid descriptor of a walked table drops what was cached. So the
+ * TLB cannot be observed by the guest, and what a translation gives is a function of registers and memory alone.
+ */
+export class GuestMemory {
+  readonly memory: WebAssembly.Memory;
+  readonly u8: Uint8Array;
+  readonly i32: Int32Array;
+  readonly view: DataView;
+  readonly ramBytes: number;
+  readonly pes: number;
+  observer: MemoryObserver = { codeChanged: () => {} };
+  /** Counts changes that made cached translations worthless; whoever caches more than TLB entries compares it. */
+  translationEpoch = 0;
+  private readonly flags: Uint8Array;
+  private readonly codeWrites: Uint8Array;
+  private chunks: PageContent[][];
+  private frozen: boolean[];
+  private dirty: number[] = [];
+  private tablePages: number[] = [];
+
+  /** @param ramBytes - guest RAM, a multiple of 4 KiB up to 3 GiB */
+  constructor(ramBytes: number, pes: number) {
+    if (ramBytes <= 0 || ramBytes > RAM_BYTES_MAX || ramBytes % PAGE_BYTES)
+      throw new Error(`GuestMemory: ${ramBytes} bytes of RAM`);
+    this.ramBytes = ramBytes;
+    this.pes = pes;
+    const wasmPages = Math.ceil((RAM_BASE + ramBytes) / 65536);
+    this.memory = new WebAssembly.Memory({ initial: wasmPages, maximum: wasmPages });
+    this.u8 = new Uint8Array(this.memory.buffer);
+    this.i32 = new Int32Array(this.memory.buffer);
+    this.view = new DataView(this.memory.buffer);
+    const pages = ramBytes / PAGE_BYTES;
+    this.flags = new Uint8Array(pages).fill(FLAG_CLEAN);
+    this.codeWrites = new Uint8Array(pages);
+    this.chunks = Array.from({ length: Math.ceil(pages / CHUNK_PAGES) }, () =>
+      new Array<PageContent>(CHUNK_PAGES).fill(ZERO_PAGE),
+    );
+    this.frozen = this.chunks.map(() => false);
+  }
+
+  // --- translations ---
+
+  /** Drops every cached translation of every PE. */
+  flushTranslations(): void {
+    this.translationEpoch++;
+    for (let pe = 0; pe < this.pes; pe++) {
+      const base = pe * PE_STRIDE_BYTES;
+      this.u8.fill(0, base + DATA_TLB_BASE, base + DATA_TLB_BASE + DATA_TLB_ENTRIES * 32);
+      this.flushExec(pe);
+    }
+    // Nothing cached depends on a table any more, so no page needs watching until it is walked again.
+    for (const page of this.tablePages) this.flags[page]! &= ~FLAG_TABLE;
+    this.tablePages = [];
+  }
+  /** Drops the exec TLB of one PE. */
+  flushExec(pe: number): void {
+    const base = pe * PE_STRIDE_BYTES + EXEC_TLB_BASE;
+    this.u8.fill(0, base, base + EXEC_TLB_ENTRIES * 32);
+  }
+  private dropWriteTags(page: number): void {
+    const host = (RAM_BASE + page * PAGE_BYTES) | 0;
+    for (let pe = 0; pe < this.pes; pe++) {
+      const base = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
+      for (let i = base; i < base + DATA_TLB_ENTRIES * 8; i += 8) {
+        if (
+          (this.i32[i + 2]! | this.i32[i + 3]!) !== 0 &&
+          (((this.i32[i + 2]! & -4096) + this.i32[i + 4]!) | 0) === host
+        ) {
+          this.i32[i + 2] = 0;
+          this.i32[i + 3] = 0;
+        }
+      }
+    }
+  }
+  private dropAllWriteTags(): void {
+    for (let pe = 0; pe < this.pes; pe++) {
+      const base = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
+      for (let i = base; i < base + DATA_TLB_ENTRIES * 8; i += 8) {
+        this.i32[i + 2] = 0;
+        this.i32[i + 3] = 0;
+      }
+    }
+  }
+
+  /** Notes that instructions of this page of RAM are decoded. */
+  markCode(page: number): void {
+    if (this.flags[page]! & FLAG_CODE) return;
+    this.flags[page]! |= FLAG_CODE;
+    this.codeWrites[page] = 0;
+    this.dropWriteTags(page);
+  }
+  /** Forgets that instructions of this page are decoded. */
+  unmarkCode(page: number): void {
+    this.flags[page]! &= ~FLAG_CODE;
+  }
+  /** Notes that a walk read a descriptor in this page. */
+  markTable(page: number): void {
+    if (this.flags[page]! & FLAG_TABLE) return;
+    this.flags[page]! |= FLAG_TABLE;
+    this.tablePages.push(page);
+    this.dropWriteTags(page);
+  }
+  /** True when stores to the page may go straight to RAM from now on. */
+  writesFreely(page: number): boolean {
+    return this.flags[page] === 0;
+  }
+
+  // --- access by offset into RAM ---
+
+  /**
+   * To be called before `sizeBytes` bytes at an offset into RAM change, within one page, by whatever means.
+   *
+   * Afterwards `afterWrite` must be called if it returned true: the page is a watched table.
+   */
+  beforeWrite(offset: number, sizeBytes: number): boolean {
+    const page = Math.floor(offset / PAGE_BYTES);
+    const flags = this.flags[page]!;
+    if (flags === 0) return false;
+    if (flags & FLAG_CLEAN) this.touch(page);
+    if (flags & FLAG_CODE) {
+      const all = ++this.codeWrites[page]! >= CODE_WRITES_MAX;
+      if (all) this.flags[page]! &= ~FLAG_CODE;
+      this.observer.codeChanged(page, offset % PAGE_BYTES, sizeBytes, all);
+    }
+    return (flags & FLAG_TABLE) !== 0;
+  }
+
+  private touch(page: number): void {
+    const index = Math.floor(page / CHUNK_PAGES);
+    const content = this.chunks[index]![page % CHUNK_PAGES]!;
+    if (content.bytes === undefined) content.bytes = this.pageBytes(page).slice();
+    if (this.frozen[index]) {
+      this.chunks[index] = this.chunks[index]!.slice();
+      this.frozen[index] = false;
+    }
+    this.flags[page]! &= ~FLAG_CLEAN;
+    this.dirty.push(page);
+  }
+
+  /** The bytes of a page of RAM as they are, shared: read only. */
+  pageBytes(page: number): Uint8Array {
+    const at = RAM_BASE + page * PAGE_BYTES;
+    return this.u8.subarray(at, at + PAGE_BYTES);
+  }
+
+  /** Copies bytes out of RAM. */
+  read(offset: number, sizeBytes: number): Uint8Array {
+    return this.u8.slice(RAM_BASE + offset, RAM_BASE + offset + sizeBytes);
+  }
+  /** Writes bytes into RAM from outside the PEs (loader, device, debugger). */
+  write(offset: number, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      const at = offset + done;
+      const size = Math.min(PAGE_BYTES - (at % PAGE_BYTES), bytes.length - done);
+      const table = this.beforeWrite(at, size);
+      this.u8.set(bytes.subarray(done, done + size), RAM_BASE + at);
+      if (table) this.flushTranslations();
+      done += size;
+    }
+  }
+
+  // --- images ---
+
+  /** RAM as it is now; costs what changed since the last image was taken. */
+  capture(): RamImage {
+    for (const page of this.dirty) {
+      this.chunks[Math.floor(page / CHUNK_PAGES)]![page % CHUNK_PAGES] = { bytes: undefined };
+      this.flags[page]! |= FLAG_CLEAN;
+    }
+    this.dirty = [];
+    this.dropAllWriteTags();
+    this.frozen.fill(true);
+    return this.chunks.slice();
+  }
+
+  /** Puts RAM back to an image of this memory; costs what differs. Cached translations are dropped. */
+  restore(image: RamImage): void {
+    const dirty = new Set(this.dirty);
+    const dirtyChunks = new Set(this.dirty.map((p) => Math.floor(p / CHUNK_PAGES)));
+    image.forEach((chunk, index) => {
+      if (chunk === this.chunks[index] && !dirtyChunks.has(index)) return;
+      for (let i = 0; i < CHUNK_PAGES; i++) {
+        const page = index * CHUNK_PAGES + i;
+        const now = this.chunks[index]![i]!;
+        if (now === chunk[i] && !dirty.has(page)) continue;
+        this.putBack(page, now, chunk[i]!, dirty.has(page));
+      }
+      this.chunks[index] = chunk as PageContent[];
+      this.frozen[index] = true;
+    });
+    this.dirty = [];
+    this.flushTranslations();
+  }
+
+  private putBack(page: number, now: PageContent, then: PageContent, isDirty: boolean): void {
+    if (!isDirty && now.bytes === undefined) now.bytes = this.pageBytes(page).slice();
+    if (then.bytes === undefined) throw new Error(`GuestMemory: page ${page} of the image was lost`);
+    if (this.flags[page]! & FLAG_CODE) {
+      this.flags[page]! &= ~FLAG_CODE;
+      this.observer.codeChanged(page, 0, PAGE_BYTES, true);
+    }
+    this.u8.set(then.bytes, RAM_BASE + page * PAGE_BYTES);
+    this.flags[page]! |= FLAG_CLEAN;
+  }
+
+  /** Pages that are not known to be all zero, ascending. */
+  touchedPages(): number[] {
+    const pages = new Set(this.dirty);
+    this.chunks.forEach((chunk, index) => {
+      for (let i = 0; i < CHUNK_PAGES; i++) if (chunk[i] !== ZERO_PAGE) pages.add(index * CHUNK_PAGES + i);
+    });
+    return [...pages].sort((a, b) => a - b);
+  }
+}

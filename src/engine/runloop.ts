@@ -1,0 +1,98 @@
+import { EXEC_TLB_BASE, EXEC_TLB_ENTRIES, PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
+import { HANDLER_TYPE } from './emit.ts';
+import { HANDLERS_MAX, RECORD_PAGE_BYTES } from './records.ts';
+import { ModuleWriter } from './wasm/binary.ts';
+import { CodeWriter } from './wasm/code.ts';
+import { OP } from './wasm/opcodes.ts';
+
+/** Why the run loop came back: the grant is used up. */
+export const LEFT_BUDGET = 0;
+/** Why the run loop came back: PC is not in the exec TLB (or is misaligned). */
+export const LEFT_FETCH = 1;
+/** Why the run loop came back: the record at PC is not decoded yet. */
+export const LEFT_DECODE = 2;
+
+const CPU = 0;
+
+/** A handler that takes no step: gives the step back, stores PC, and answers `next` to the loop. */
+function stepless(next: number): Uint8Array {
+  const c = new CodeWriter(2);
+  c.get(CPU);
+  c.get(CPU).mem(OP.i64_load, PE_DERIVED.pageVa.offset);
+  c.get(1)
+    .i32(RECORD_PAGE_BYTES - 1)
+    .op(OP.i32_and)
+    .i32(2)
+    .op(OP.i32_shr_u, OP.i64_extend_i32_u, OP.i64_add);
+  c.mem(OP.i64_store, PE_STATE.PC.offset);
+  c.get(CPU)
+    .get(CPU)
+    .mem(OP.i32_load, PE_DERIVED.budget.offset)
+    .i32(1)
+    .op(OP.i32_add)
+    .mem(OP.i32_store, PE_DERIVED.budget.offset);
+  c.i32(next);
+  return c.finish();
+}
+
+/**
+ * Looks up the page of PC, then calls one handler per step until the grant is used up.
+ *
+ * The grant is a word of the PE's block, so that anything that needs a boundary can end it by taking what is left.
+ */
+function loop(handlerType: number): Uint8Array {
+  const c = new CodeWriter(1);
+  const [ip, budget, entry] = [c.local('i32'), c.local('i32'), c.local('i32')];
+  const pc = c.local('i64');
+  c.op(OP.loop, 0x40);
+  c.get(CPU).mem(OP.i64_load, PE_STATE.PC.offset).tee(pc);
+  c.i64(12n)
+    .op(OP.i64_shr_u, OP.i32_wrap_i64)
+    .i32(EXEC_TLB_ENTRIES - 1)
+    .op(OP.i32_and)
+    .i32(5)
+    .op(OP.i32_shl);
+  c.get(CPU).op(OP.i32_add).tee(entry).mem(OP.i64_load, EXEC_TLB_BASE);
+  c.get(pc).i64(-4093n).op(OP.i64_and); // keeps bits 1:0, so a misaligned PC never matches
+  c.get(CPU).get(pc).i64(63n).op(OP.i64_shr_u, OP.i32_wrap_i64).i32(3).op(OP.i32_shl, OP.i32_add);
+  c.mem(OP.i64_load, PE_DERIVED.fetchLow.offset).op(OP.i64_or, OP.i64_ne).if();
+  c.i32(LEFT_FETCH).op(OP.return).end();
+  c.get(CPU).get(pc).i64(-4096n).op(OP.i64_and).mem(OP.i64_store, PE_DERIVED.pageVa.offset);
+  c.get(entry)
+    .mem(OP.i32_load, EXEC_TLB_BASE + 8)
+    .get(pc)
+    .op(OP.i32_wrap_i64)
+    .i32(0xffc)
+    .op(OP.i32_and)
+    .i32(2)
+    .op(OP.i32_shl, OP.i32_add)
+    .set(ip);
+  c.op(OP.loop, 0x40);
+  c.get(CPU).mem(OP.i32_load, PE_DERIVED.budget.offset).tee(budget).op(OP.i32_eqz).if();
+  c.get(CPU);
+  c.get(CPU).mem(OP.i64_load, PE_DERIVED.pageVa.offset);
+  c.get(ip)
+    .i32(RECORD_PAGE_BYTES - 1)
+    .op(OP.i32_and)
+    .i32(2)
+    .op(OP.i32_shr_u, OP.i64_extend_i32_u, OP.i64_add);
+  c.mem(OP.i64_store, PE_STATE.PC.offset).i32(LEFT_BUDGET).op(OP.return).end();
+  c.get(CPU).get(budget).i32(1).op(OP.i32_sub).mem(OP.i32_store, PE_DERIVED.budget.offset);
+  c.get(CPU).get(ip).get(ip).mem(OP.i32_load16_u, 0).op(OP.call_indirect);
+  c.out.u32(handlerType);
+  c.out.u8(0);
+  c.tee(ip).i32(1).op(OP.i32_gt_u, OP.br_if, 0).end();
+  c.get(ip).op(OP.i32_eqz, OP.br_if, 0).end();
+  c.i32(LEFT_DECODE);
+  return c.finish();
+}
+
+/** The module with the run loop and the handlers that are not instructions. */
+export function runLoopModule(): Uint8Array {
+  const module = new ModuleWriter({ tableEntries: HANDLERS_MAX });
+  const handlerType = module.type(HANDLER_TYPE);
+  module.func('undecoded', HANDLER_TYPE, stepless(1));
+  module.func('pageEnd', HANDLER_TYPE, stepless(0));
+  module.func('run', { params: ['i32'], results: ['i32'] }, loop(handlerType));
+  return module.finish();
+}

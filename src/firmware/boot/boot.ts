@@ -1,0 +1,128 @@
+/**
+ * Places kernel, initrd and device tree in memory and says how the first PE starts, as a boot loader does.
+ *
+ * Source: Linux Documentation/arch/arm64/booting.rst. The places are those QEMU's `virt` uses when it boots an Image
+ * without firmware, so that addresses in logs can be compared.
+ */
+import { encodeFdt } from '../../tables/fdt/encode.ts';
+import type { FdtTree } from '../../tables/fdt/tree.ts';
+import { BootError, sizeText } from './error.ts';
+import { type Range, readDeviceTree, withHandover } from './handover.ts';
+import { checkPageSize, type ImageHeader, parseImage } from './image.ts';
+
+const MIB = 0x10_0000n;
+/** The kernel's base is aligned to this, and the device tree must not be larger. */
+const BLOCK_BYTES = 2n * MIB;
+/** QEMU keeps this much free for its own start code, and moves an image that would lie in it by 2 MiB. */
+const START_CODE_BYTES = 4096n;
+/** The initrd goes this far into RAM, or to its middle when that is nearer. */
+const INITRD_OFFSET_MAX_BYTES = 128 * 2 ** 20;
+const PAGE_BYTES = 4096n;
+
+/** What is to be started. */
+export interface BootOptions {
+  /** An arm64 Image, not compressed. */
+  readonly kernel: Uint8Array;
+  readonly initrd?: Uint8Array;
+  /** Kernel command line; undefined keeps the one in the tree. */
+  readonly append?: string;
+  /** A tree made for the board, or the bytes of one that the user supplied. */
+  readonly deviceTree: FdtTree | Uint8Array;
+  readonly ram: Range;
+  /** Translation granules the processor has; a kernel built for another is refused. */
+  readonly pageSizesBytes?: readonly number[];
+}
+
+/** Bytes to be at a place before the guest starts. */
+export interface Segment {
+  readonly what: 'kernel' | 'initrd' | 'dtb';
+  readonly addrPa: bigint;
+  readonly bytes: Uint8Array;
+}
+
+/** The start of a guest: memory and the registers of PE 0. */
+export interface BootPlan {
+  readonly segments: readonly Segment[];
+  readonly entryPa: bigint;
+  readonly dtbPa: bigint;
+  readonly x0: bigint;
+  readonly x1: bigint;
+  readonly x2: bigint;
+  readonly x3: bigint;
+  readonly image: ImageHeader;
+}
+
+const alignUp = (value: bigint, alignment: bigint): bigint => ((value + alignment - 1n) / alignment) * alignment;
+const hex = (value: bigint): string => `0x${value.toString(16)}`;
+
+function placeKernel(image: ImageHeader, ram: Range): { startPa: bigint; endPa: bigint } {
+  const { textOffsetBytes, memorySizeBytes } = image;
+  const offsetBytes = textOffsetBytes < START_CODE_BYTES ? textOffsetBytes + BLOCK_BYTES : textOffsetBytes;
+  const startPa = ram.addrPa + offsetBytes;
+  const endPa = startPa + memorySizeBytes;
+  if (endPa > ram.addrPa + BigInt(ram.sizeBytes)) {
+    const needs = `needs ${sizeText(memorySizeBytes)} from ${hex(startPa)}`;
+    const there = `RAM is ${sizeText(ram.sizeBytes)} from ${hex(ram.addrPa)}`;
+    throw new BootError('E_KERNEL_TOO_LARGE', `kernel: ${needs}, but ${there}. Give the machine more memory.`);
+  }
+  return { startPa, endPa };
+}
+
+/** The usual place; when the initrd is too large for it, right behind the kernel. */
+function placeInitrd(initrd: Uint8Array | undefined, kernelEndPa: bigint, ram: Range): bigint {
+  const ramEndPa = ram.addrPa + BigInt(ram.sizeBytes);
+  const behindKernelPa = alignUp(kernelEndPa, PAGE_BYTES);
+  const offsetBytes = Math.min(Math.floor(ram.sizeBytes / 2), INITRD_OFFSET_MAX_BYTES);
+  const usualPa = alignUp(ram.addrPa + BigInt(offsetBytes), PAGE_BYTES);
+  const kernelIsInTheWay = behindKernelPa > usualPa;
+  const firstPa = kernelIsInTheWay ? behindKernelPa : usualPa;
+  if (initrd === undefined) return firstPa;
+  const fits = (addrPa: bigint) => addrPa + BigInt(initrd.length) + BLOCK_BYTES <= ramEndPa;
+  const placePa = [firstPa, behindKernelPa].find(fits);
+  if (placePa !== undefined) return placePa;
+  const free = ramEndPa > behindKernelPa ? ramEndPa - behindKernelPa : 0n;
+  const there = `${sizeText(free)} of ${sizeText(ram.sizeBytes)} RAM are free behind the kernel`;
+  const needs = `${sizeText(initrd.length)} do not fit: ${there}, and the device tree takes up to 2 MiB`;
+  throw new BootError('E_INITRD_TOO_LARGE', `initrd: ${needs}. Give the machine more memory.`);
+}
+
+function placeDeviceTree(dtb: Uint8Array, afterPa: bigint, ram: Range): bigint {
+  if (BigInt(dtb.length) > BLOCK_BYTES) {
+    const needs = `the tree has ${sizeText(dtb.length)}, a kernel maps 2 MiB at most`;
+    throw new BootError('E_DTB_TOO_LARGE', `dtb: ${needs}. Give a smaller tree.`);
+  }
+  const addrPa = alignUp(afterPa, BLOCK_BYTES);
+  if (addrPa + BigInt(dtb.length) > ram.addrPa + BigInt(ram.sizeBytes)) {
+    const there = `nothing of the ${sizeText(ram.sizeBytes)} RAM is left from ${hex(addrPa)}`;
+    throw new BootError('E_DTB_TOO_LARGE', `dtb: ${there}. Give the machine more memory.`);
+  }
+  return addrPa;
+}
+
+/**
+ * Plans the start of an arm64 kernel.
+ *
+ * The kernel is entered with x0 the address of the device tree and x1 to x3 zero; the machine sees to the rest of the
+ * entry protocol (MMU off, PSTATE.DAIF set, timers and GIC open to the level entered).
+ * @throws BootError when something given cannot be used; see {@link BootError}
+ */
+export function planBoot(options: BootOptions): BootPlan {
+  const { kernel, initrd, append, deviceTree, ram, pageSizesBytes } = options;
+  if (append?.includes('\0')) {
+    throw new BootError('E_APPEND_INVALID', 'append: the command line contains a NUL character. Remove it.');
+  }
+  const image = parseImage(kernel);
+  if (pageSizesBytes !== undefined) checkPageSize(image, pageSizesBytes);
+  const tree = deviceTree instanceof Uint8Array ? readDeviceTree(deviceTree) : deviceTree;
+
+  const { startPa, endPa } = placeKernel(image, ram);
+  const initrdPa = placeInitrd(initrd, endPa, ram);
+  const initrdRange = initrd === undefined ? undefined : { addrPa: initrdPa, sizeBytes: initrd.length };
+  const dtb = encodeFdt(withHandover(tree, { ram, initrd: initrdRange, append }));
+  const dtbPa = placeDeviceTree(dtb, initrdPa + BigInt(initrd?.length ?? 0), ram);
+
+  const segments: Segment[] = [{ what: 'kernel', addrPa: startPa, bytes: kernel }];
+  if (initrd !== undefined) segments.push({ what: 'initrd', addrPa: initrdPa, bytes: initrd });
+  segments.push({ what: 'dtb', addrPa: dtbPa, bytes: dtb });
+  return { segments, entryPa: startPa, dtbPa, x0: dtbPa, x1: 0n, x2: 0n, x3: 0n, image };
+}

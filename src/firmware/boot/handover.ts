@@ -1,0 +1,89 @@
+/**
+ * What a boot loader writes into the device tree before it hands it to a kernel.
+ *
+ * Sources: Linux Documentation/devicetree/usage-model.rst, "Runtime configuration"; DT schema `chosen.yaml`
+ * (`bootargs`, `linux,initrd-start`, `linux,initrd-end`); Devicetree Specification, "/memory node".
+ */
+import { decodeFdt } from '../../tables/fdt/decode.ts';
+import {
+  copyNode,
+  type FdtNode,
+  type FdtTree,
+  fdtNode,
+  fdtValue,
+  readStrings,
+  readU32,
+  sizedCells,
+} from '../../tables/fdt/tree.ts';
+import { BootError } from './error.ts';
+
+/** A range of physical memory. */
+export interface Range {
+  readonly addrPa: bigint;
+  readonly sizeBytes: number;
+}
+
+/** What is known only when everything has its place. */
+export interface Handover {
+  readonly ram: Range;
+  readonly initrd: Range | undefined;
+  /** Kernel command line; undefined keeps what the tree has. */
+  readonly append: string | undefined;
+}
+
+/**
+ * The tree in a blob that a user supplied.
+ *
+ * @throws BootError `E_DTB_INVALID` saying where the blob is wrong
+ */
+export function readDeviceTree(bytes: Uint8Array): FdtTree {
+  const { tree, findings } = decodeFdt(bytes);
+  if (tree !== undefined) return tree;
+  const finding = findings.find(({ severity }) => severity === 'error');
+  const where = `at offset 0x${(finding?.offset ?? 0).toString(16)}: ${finding?.message ?? 'unreadable'}`;
+  throw new BootError('E_DTB_INVALID', `dtb: not a device tree blob; ${where}. Give the output of dtc -O dtb.`);
+}
+
+/** `#address-cells` and `#size-cells` of the root; absent means 2 and 1 (Devicetree Specification). */
+function rootCellCounts(root: FdtNode): { address: number; size: number } {
+  const count = (property: string, absent: number): number => {
+    const value = root.properties.get(property);
+    const cellCount = value === undefined ? absent : readU32(value);
+    if (cellCount === 1 || cellCount === 2) return cellCount;
+    throw new BootError('E_DTB_INVALID', `dtb: ${property} of the root is not 1 or 2. Correct the tree.`);
+  };
+  return { address: count('#address-cells', 2), size: count('#size-cells', 1) };
+}
+
+function isMemoryNode({ name, properties }: FdtNode): boolean {
+  return name.split('@')[0] === 'memory' || readStrings(properties.get('device_type'))?.[0] === 'memory';
+}
+
+/**
+ * A copy of the tree with one memory node for the RAM there is and `/chosen` filled in; the original is unchanged.
+ *
+ * An initrd that the tree names from an earlier boot is removed when there is none now.
+ */
+export function withHandover(tree: FdtTree, { ram, initrd, append }: Handover): FdtTree {
+  const root = copyNode(tree.root);
+  const cellCounts = rootCellCounts(root);
+  const reg = sizedCells([ram.addrPa, cellCounts.address], [BigInt(ram.sizeBytes), cellCounts.size]);
+  const memory = fdtNode(`memory@${ram.addrPa.toString(16)}`, { device_type: 'memory', reg });
+  const others = root.children.filter((child) => !isMemoryNode(child));
+  root.children.splice(0, root.children.length, memory, ...others);
+
+  let chosen = root.children.find(({ name }) => name === 'chosen');
+  if (chosen === undefined) {
+    chosen = fdtNode('chosen');
+    root.children.push(chosen);
+  }
+  const { properties } = chosen;
+  if (append !== undefined) properties.set('bootargs', fdtValue(append));
+  properties.delete('linux,initrd-start');
+  properties.delete('linux,initrd-end');
+  if (initrd !== undefined) {
+    properties.set('linux,initrd-start', fdtValue(initrd.addrPa));
+    properties.set('linux,initrd-end', fdtValue(initrd.addrPa + BigInt(initrd.sizeBytes)));
+  }
+  return { ...tree, root };
+}

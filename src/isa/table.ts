@@ -1,0 +1,21 @@
+import { PE_DERIVED } from '../arch/pestate.ts';
+import type { Builder } from '../ir/builder.ts';
+import { BRANCH } from './base/branch.ts';
+import { DP_IMMEDIATE } from './base/dp-immediate.ts';
+import { type Clause, insn } from './clause.ts';
+import { HELPERS } from './helpers.ts';
+
+/** Every A64 instruction that is modelled: one row each. */
+export const A64: readonly Clause[] = [...DP_IMMEDIATE, ...BRANCH];
+
+/** What a word that no row has does: the exception for an UNDEFINED instruction. */
+export const UNALLOCATED: Clause = insn('UNALLOCATED', 'word:32', {
+  imm: { word: ['s32', (f) => f.word!] },
+  dynamic: ['word'],
+  lift: (b) => void b.call(HELPERS.undefinedInstruction, b.trunc(b.imm('word'))),
+});
+
+/** First nodes of every FP and SIMD instruction: the trap of CPACR_EL1, CPTR_EL2 and CPTR_EL3. */
+export function fpCheck(b: Builder): void {
+  b.if(b.get(PE_DERIVED.fpTrapped), () => void b.call(HELPERS.fpAccessTrap));
+}
