@@ -115,6 +115,8 @@ export const FEATURES = {
   FEAT_BRBE: row('9.2', at('DFR0', 'BRBE')),
   FEAT_RME: row('9.2', at('PFR0', 'RME')),
   FEAT_CSRE: row('9.0'),
+  /** Not an architecture feature: the IMPLEMENTATION DEFINED registers of Cortex-A57 (DDI 0488). */
+  IMPDEF_CortexA57: row('8.0'),
 } as const satisfies Record<string, FeatureRow>;
 
 /** Arm's name of a feature, e.g. `FEAT_LSE`. */

@@ -96,7 +96,7 @@ const FULL: Profile = {
 
 const CORTEX_A57: Profile = {
   name: 'cortex-a57',
-  features: new Set<FeatureName>([...ARMV8_0, ...CRYPTO_AND_CRC]),
+  features: new Set<FeatureName>([...ARMV8_0, ...CRYPTO_AND_CRC, 'IMPDEF_CortexA57']),
   midr: idRegister('MIDR_EL1', { Implementer: 0x41, Variant: 1, Architecture: 0xf, PartNum: 0xd07, Revision: 0 }),
   paBits: 44,
   asidBits: 16,

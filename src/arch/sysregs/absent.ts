@@ -17,10 +17,10 @@ function elOf(name: string): El {
 
 function absent(feature: FeatureName, places: readonly Place[]): SysRegRow[] {
   return places.map(
-    ([name, at, access = 'RW']): SysRegRow => ({
+    ([name, at, access]): SysRegRow => ({
       name,
       at,
-      access,
+      access: access ?? 'RW',
       el: elOf(name),
       feature,
       model: 'absent',

@@ -9,6 +9,7 @@ import { DEBUG_REGISTERS } from './debug.ts';
 import { EXCEPTION_REGISTERS } from './exception.ts';
 import { GIC_REGISTERS } from './gic.ts';
 import { ID_REGISTERS } from './id.ts';
+import { IMPDEF_REGISTERS } from './impdef.ts';
 import { PMU_REGISTERS } from './pmu.ts';
 import { RAS_REGISTERS } from './ras.ts';
 import type { FieldMap, FieldRange, SysReg, SysRegRow } from './row.ts';
@@ -57,6 +58,7 @@ export const SYSREGS: readonly SysReg[] = buildSysregTable([
   ...GIC_REGISTERS,
   ...PMU_REGISTERS,
   ...VHE_REGISTERS,
+  ...IMPDEF_REGISTERS,
   ...ABSENT_REGISTERS,
   ...TRACE_REGISTERS,
 ]);

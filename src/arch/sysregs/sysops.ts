@@ -245,21 +245,21 @@ export interface PstateImmediate {
   readonly op1: number;
   readonly op2: number;
   readonly el: 0 | 1;
-  /** Largest immediate that is not UNALLOCATED or reserved; CRm above it is ignored apart from bit 0. */
-  readonly immMax: number;
+  /** Mask of the immediate's bits that matter; the others are ignored. */
+  readonly immMask: number;
   readonly feature?: FeatureName;
 }
 
 /** MSR (immediate), DDI 0487 "MSR (immediate)". DAIFSet and DAIFClr are at EL0 only with SCTLR_EL1.UMA. */
 export const PSTATE_IMMEDIATES: readonly PstateImmediate[] = [
-  { name: 'UAO', op1: 0, op2: 3, el: 1, immMax: 1, feature: 'FEAT_UAO' },
-  { name: 'PAN', op1: 0, op2: 4, el: 1, immMax: 1, feature: 'FEAT_PAN' },
-  { name: 'SPSel', op1: 0, op2: 5, el: 1, immMax: 1 },
-  { name: 'SSBS', op1: 3, op2: 1, el: 0, immMax: 1, feature: 'FEAT_SSBS2' },
-  { name: 'DIT', op1: 3, op2: 2, el: 0, immMax: 1, feature: 'FEAT_DIT' },
-  { name: 'TCO', op1: 3, op2: 4, el: 0, immMax: 1, feature: 'FEAT_MTE' },
-  { name: 'DAIFSet', op1: 3, op2: 6, el: 0, immMax: 15 },
-  { name: 'DAIFClr', op1: 3, op2: 7, el: 0, immMax: 15 },
+  { name: 'UAO', op1: 0, op2: 3, el: 1, immMask: 1, feature: 'FEAT_UAO' },
+  { name: 'PAN', op1: 0, op2: 4, el: 1, immMask: 1, feature: 'FEAT_PAN' },
+  { name: 'SPSel', op1: 0, op2: 5, el: 1, immMask: 1 },
+  { name: 'SSBS', op1: 3, op2: 1, el: 0, immMask: 1, feature: 'FEAT_SSBS2' },
+  { name: 'DIT', op1: 3, op2: 2, el: 0, immMask: 1, feature: 'FEAT_DIT' },
+  { name: 'TCO', op1: 3, op2: 4, el: 0, immMask: 1, feature: 'FEAT_MTE' },
+  { name: 'DAIFSet', op1: 3, op2: 6, el: 0, immMask: 15 },
+  { name: 'DAIFClr', op1: 3, op2: 7, el: 0, immMask: 15 },
 ];
 
 /** Names of the DMB and DSB options by CRm; a value without a name is written as a number and means SY. */

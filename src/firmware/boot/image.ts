@@ -33,7 +33,7 @@ interface Foreign {
   readonly at: number;
   readonly bytes: readonly number[];
   readonly what: string;
-  readonly then: string;
+  readonly advice: string;
 }
 
 const ascii = (text: string): number[] => [...text].map((character) => character.charCodeAt(0));
@@ -42,40 +42,40 @@ const BUILD = 'Give arch/arm64/boot/Image of an arm64 kernel.';
 
 /** Files that are often taken for a kernel, by their first bytes. The EFI zboot row comes before what only has "MZ". */
 const FOREIGN: readonly Foreign[] = [
-  { at: 0, bytes: [0x1f, 0x8b], what: 'compressed with gzip', then: 'Unpack it (gunzip) and give the Image inside.' },
-  { at: 0, bytes: [0xfd, ...ascii('7zXZ')], what: 'compressed with xz', then: UNPACK },
-  { at: 0, bytes: [0x28, 0xb5, 0x2f, 0xfd], what: 'compressed with zstd', then: UNPACK },
-  { at: 0, bytes: [0x04, 0x22, 0x4d, 0x18], what: 'compressed with lz4', then: UNPACK },
-  { at: 0, bytes: [0x02, 0x21, 0x4c, 0x18], what: 'compressed with lz4 (legacy)', then: UNPACK },
-  { at: 0, bytes: ascii('BZh'), what: 'compressed with bzip2', then: UNPACK },
-  { at: 0, bytes: [0x89, ...ascii('LZO')], what: 'compressed with lzop', then: UNPACK },
+  { at: 0, bytes: [0x1f, 0x8b], what: 'compressed with gzip', advice: 'Unpack it (gunzip) and give the Image inside.' },
+  { at: 0, bytes: [0xfd, ...ascii('7zXZ')], what: 'compressed with xz', advice: UNPACK },
+  { at: 0, bytes: [0x28, 0xb5, 0x2f, 0xfd], what: 'compressed with zstd', advice: UNPACK },
+  { at: 0, bytes: [0x04, 0x22, 0x4d, 0x18], what: 'compressed with lz4', advice: UNPACK },
+  { at: 0, bytes: [0x02, 0x21, 0x4c, 0x18], what: 'compressed with lz4 (legacy)', advice: UNPACK },
+  { at: 0, bytes: ascii('BZh'), what: 'compressed with bzip2', advice: UNPACK },
+  { at: 0, bytes: [0x89, ...ascii('LZO')], what: 'compressed with lzop', advice: UNPACK },
   {
     at: 4,
     bytes: ascii('zimg'),
     what: 'an EFI zboot image (a compressed kernel that needs EFI firmware)',
-    then: 'Give the Image it was made from (arch/arm64/boot/Image).',
+    advice: 'Give the Image it was made from (arch/arm64/boot/Image).',
   },
   {
     at: 0,
     bytes: [0x7f, ...ascii('ELF')],
     what: 'an ELF file',
-    then: 'If it is vmlinux, give arch/arm64/boot/Image, or make it with objcopy -O binary.',
+    advice: 'If it is vmlinux, give arch/arm64/boot/Image, or make it with objcopy -O binary.',
   },
-  { at: 0x24, bytes: [0x18, 0x28, 0x6f, 0x01], what: 'a 32-bit Arm zImage', then: BUILD },
-  { at: 0x202, bytes: ascii('HdrS'), what: 'an x86 bzImage', then: BUILD },
-  { at: 0x38, bytes: [...ascii('RSC'), 5], what: 'a RISC-V Image', then: BUILD },
+  { at: 0x24, bytes: [0x18, 0x28, 0x6f, 0x01], what: 'a 32-bit Arm zImage', advice: BUILD },
+  { at: 0x202, bytes: ascii('HdrS'), what: 'an x86 bzImage', advice: BUILD },
+  { at: 0x38, bytes: [...ascii('RSC'), 5], what: 'a RISC-V Image', advice: BUILD },
   {
     at: 0,
     bytes: [0x27, 0x05, 0x19, 0x56],
     what: 'a U-Boot uImage',
-    then: 'Give the Image inside, without the wrapper.',
+    advice: 'Give the Image inside, without the wrapper.',
   },
-  { at: 0, bytes: [0xd0, 0x0d, 0xfe, 0xed], what: 'a device tree blob or FIT image', then: BUILD },
-  { at: 0, bytes: ascii('ANDROID!'), what: 'an Android boot image', then: 'Give the Image inside.' },
+  { at: 0, bytes: [0xd0, 0x0d, 0xfe, 0xed], what: 'a device tree blob or FIT image', advice: BUILD },
+  { at: 0, bytes: ascii('ANDROID!'), what: 'an Android boot image', advice: 'Give the Image inside.' },
 ];
 
 /** What a file is by its first bytes, or undefined when it may be an Image. */
-export function foreignFormat(bytes: Uint8Array): { what: string; then: string } | undefined {
+export function foreignFormat(bytes: Uint8Array): { what: string; advice: string } | undefined {
   const isImage = bytes.length >= IMAGE_HEADER_SIZE_BYTES && view(bytes).getUint32(OFFSET.magic, true) === MAGIC;
   if (isImage) return undefined;
   return FOREIGN.find((format) => format.bytes.every((byte, index) => bytes[format.at + index] === byte));
@@ -112,7 +112,7 @@ function fileSizeByPe(bytes: Uint8Array): number | undefined {
 export function parseImage(bytes: Uint8Array): ImageHeader {
   const foreign = foreignFormat(bytes);
   if (foreign)
-    throw new BootError('E_KERNEL_NOT_IMAGE', `kernel: not an arm64 Image but ${foreign.what}. ${foreign.then}`);
+    throw new BootError('E_KERNEL_NOT_IMAGE', `kernel: not an arm64 Image but ${foreign.what}. ${foreign.advice}`);
   if (bytes.length < IMAGE_HEADER_SIZE_BYTES) {
     const found = `the file has ${bytes.length} bytes, fewer than the ${IMAGE_HEADER_SIZE_BYTES} of an arm64 Image header`;
     throw new BootError('E_KERNEL_TRUNCATED', `kernel: ${found}. Copy or build the Image again.`);
@@ -129,10 +129,10 @@ export function parseImage(bytes: Uint8Array): ImageHeader {
   }
   const flags = data.getBigUint64(OFFSET.flags, true);
   if (flags & 1n) {
-    const then = 'This machine is little-endian; build the kernel with CONFIG_CPU_LITTLE_ENDIAN.';
+    const advice = 'This machine is little-endian; build the kernel with CONFIG_CPU_LITTLE_ENDIAN.';
     throw new BootError(
       'E_KERNEL_BIG_ENDIAN',
-      `kernel: its header says big-endian (flags 0x${flags.toString(16)}). ${then}`,
+      `kernel: its header says big-endian (flags 0x${flags.toString(16)}). ${advice}`,
     );
   }
   const imageSizeBytes = data.getBigUint64(OFFSET.image_size, true);

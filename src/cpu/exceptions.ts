@@ -1,0 +1,259 @@
+import { EC, esrOf } from '../arch/esr.ts';
+import { PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
+import { SPSR, VECTOR_OFFSETS } from '../arch/pstate.ts';
+import type { GicPort, IccContext, MachinePort } from './ports.ts';
+import { ASYNC_KINDS, type AsyncKind, asyncMasked, asyncTarget, el2Enabled, type RoutingState, syncTarget } from './routing.ts';
+import { type PeState, sysregOffset } from './state.ts';
+
+const AT = {
+  SCR_EL3: sysregOffset('SCR_EL3'),
+  HCR_EL2: sysregOffset('HCR_EL2'),
+  SCTLR: [0, sysregOffset('SCTLR_EL1'), sysregOffset('SCTLR_EL2'), sysregOffset('SCTLR_EL3')],
+  VBAR: [0, sysregOffset('VBAR_EL1'), sysregOffset('VBAR_EL2'), sysregOffset('VBAR_EL3')],
+  ELR: [0, sysregOffset('ELR_EL1'), sysregOffset('ELR_EL2'), sysregOffset('ELR_EL3')],
+  SPSR: [0, sysregOffset('SPSR_EL1'), sysregOffset('SPSR_EL2'), sysregOffset('SPSR_EL3')],
+  ESR: [0, sysregOffset('ESR_EL1'), sysregOffset('ESR_EL2'), sysregOffset('ESR_EL3')],
+  FAR: [0, sysregOffset('FAR_EL1'), sysregOffset('FAR_EL2'), sysregOffset('FAR_EL3')],
+  DISR_EL1: sysregOffset('DISR_EL1'),
+} as const;
+
+const SCR = { NS: 1, IRQ: 2, FIQ: 4, EA: 8, SMD: 0x80, HCE: 0x100, RW: 0x400, ST: 0x800, TWI: 0x1000, TWE: 0x2000 } as const;
+const HCR = { FMO: 8, IMO: 0x10, AMO: 0x20, TGE: 1 << 27, HCD: 1 << 29 } as const;
+const SPAN = 1 << 23;
+
+/** Called after EL, PSTATE.PAN or UAO changed: what follows from them is recomputed. */
+export type ModeChanged = () => void;
+
+/** Takes exceptions and returns from them. */
+export class Exceptions {
+  private readonly s: PeState;
+  private readonly machine: MachinePort;
+  private readonly gic: () => GicPort;
+  private readonly modeChanged: ModeChanged;
+
+  constructor(s: PeState, machine: MachinePort, gic: () => GicPort, modeChanged: ModeChanged) {
+    this.s = s;
+    this.machine = machine;
+    this.gic = gic;
+    this.modeChanged = modeChanged;
+  }
+
+  /** SCR_EL3, or 0 without EL3. */
+  get scr(): number {
+    return this.s.els.el3 ? this.s.sysLow(AT.SCR_EL3) : 0;
+  }
+  /** Low word of HCR_EL2, or 0 where EL2 is absent or not enabled. */
+  get hcr(): number {
+    return el2Enabled({ el2: this.s.els.el2, secure: this.secure }) ? this.s.sysLow(AT.HCR_EL2) : 0;
+  }
+  /** Secure state: at EL3, and below it while SCR_EL3.NS is 0. Without EL3 the PE is Non-secure. */
+  get secure(): boolean {
+    return this.s.els.el3 && (this.s.el === 3 || !(this.scr & SCR.NS));
+  }
+
+  /** What the GIC's CPU interface needs. */
+  iccContext(): IccContext {
+    const { scr, hcr } = this;
+    return {
+      el: this.s.el as 0 | 1 | 2 | 3,
+      nonSecure: this.s.els.el3 ? (scr & SCR.NS) !== 0 : true,
+      scrNs: (scr & SCR.NS) !== 0,
+      scrIrq: (scr & SCR.IRQ) !== 0,
+      scrFiq: (scr & SCR.FIQ) !== 0,
+      el3: this.s.els.el3,
+      el2: this.s.els.el2,
+      hcrFmo: (hcr & HCR.FMO) !== 0,
+      hcrImo: (hcr & HCR.IMO) !== 0,
+    };
+  }
+
+  private routing(kind: AsyncKind | undefined): RoutingState {
+    const { scr, hcr } = this;
+    const bits = { FIQ: [SCR.FIQ, HCR.FMO], IRQ: [SCR.IRQ, HCR.IMO], SError: [SCR.EA, HCR.AMO] } as const;
+    const [s, h] = kind ? bits[kind] : [0, 0];
+    return {
+      el: this.s.el,
+      el2: this.s.els.el2,
+      el3: this.s.els.el3,
+      secure: this.secure,
+      scrRoute: (scr & s) !== 0,
+      hcrRoute: (hcr & h) !== 0,
+      tge: (hcr & HCR.TGE) !== 0,
+      e2h: false,
+    };
+  }
+
+  // --- synchronous ---
+
+  /** Where a synchronous exception goes from the current Exception level. */
+  syncTarget(): 1 | 2 | 3 {
+    return syncTarget(this.routing(undefined));
+  }
+
+  /**
+   * Takes a synchronous exception whose preferred return address is PC, which must be up to date.
+   *
+   * @param ec - exception class of a lower EL; the same-EL class is chosen for aborts and debug
+   */
+  sync(ec: number, iss: number, options: { far?: bigint; target?: 1 | 2 | 3; returnPc?: bigint; il?: 0 | 1 } = {}): void {
+    const target = options.target ?? this.syncTarget();
+    const sameEl = target === this.s.el && SAME_EL_CLASSES.has(ec) ? 1 : 0;
+    const esr = options.il === 0 ? (esrOf(ec + sameEl, iss) & ~0x0200_0000) >>> 0 : esrOf(ec + sameEl, iss);
+    if (options.far !== undefined) this.s.setSys(AT.FAR[target]!, options.far);
+    this.enter(target, VECTOR_OFFSETS.Synchronous, options.returnPc ?? this.s.pc, BigInt(esr >>> 0));
+  }
+  /** An encoding that is UNDEFINED here. */
+  undefined(): void {
+    this.sync(EC.Uncategorized, 0);
+  }
+
+  // --- asynchronous ---
+
+  /** Lines that are asserted, in the order exceptions are taken. */
+  pending(irq: boolean, fiq: boolean): AsyncKind[] {
+    const serror = this.s.get32(PE_STATE.serrorPending) !== 0;
+    return ASYNC_KINDS.filter((k) => (k === 'IRQ' ? irq : k === 'FIQ' ? fiq : serror));
+  }
+
+  /** Takes the first asserted asynchronous exception that nothing holds back; false when there is none. */
+  takeAsync(irq: boolean, fiq: boolean): boolean {
+    const daif = this.s.get32(PE_STATE.DAIF);
+    for (const kind of this.pending(irq, fiq)) {
+      const routing = this.routing(kind);
+      const target = asyncTarget(routing);
+      const mask = kind === 'FIQ' ? SPSR.F : kind === 'IRQ' ? SPSR.I : SPSR.A;
+      if (target === undefined || asyncMasked(routing, target, (daif & mask) !== 0)) continue;
+      this.takeAsyncTo(kind, target);
+      return true;
+    }
+    return false;
+  }
+
+  private takeAsyncTo(kind: AsyncKind, target: 1 | 2 | 3): void {
+    let esr: bigint | undefined;
+    if (kind === 'SError') {
+      this.s.set32(PE_STATE.serrorPending, 0);
+      esr = BigInt(esrOf(EC.SError, Number(this.s.get64(PE_STATE.serrorSyndrome) & 0x1ff_ffffn)) >>> 0);
+    }
+    this.enter(target, VECTOR_OFFSETS[kind], this.s.pc, esr);
+  }
+
+  /** ESB: a pending SError that is masked is deferred to DISR_EL1; one that is not is taken by the caller's boundary. */
+  errorBarrier(): void {
+    const routing = this.routing('SError');
+    const target = asyncTarget(routing);
+    if (!this.s.get32(PE_STATE.serrorPending)) return;
+    if (target !== undefined && !asyncMasked(routing, target, (this.s.get32(PE_STATE.DAIF) & SPSR.A) !== 0)) return;
+    const syndrome = this.s.get64(PE_STATE.serrorSyndrome) & 0x1ff_ffffn;
+    this.s.set32(PE_STATE.serrorPending, 0);
+    this.s.setSys(AT.DISR_EL1, (1n << 31n) | syndrome);
+  }
+
+  // --- entry and return ---
+
+  private enter(target: 1 | 2 | 3, kind: number, returnPc: bigint, esr: bigint | undefined): void {
+    const { s } = this;
+    const from = s.el;
+    const spsr = s.pstate();
+    const group = target > from ? 'Lower EL using AArch64' : s.get32(PE_STATE.SPSel) ? 'Current EL with SP_ELx' : 'Current EL with SP_EL0';
+    const offset = VECTOR_OFFSETS[group] + kind;
+    s.setMode(target, 1);
+    s.setSys(AT.SPSR[target]!, BigInt(spsr));
+    s.setSys(AT.ELR[target]!, returnPc);
+    if (esr !== undefined) s.setSys(AT.ESR[target]!, esr);
+    s.set32(PE_STATE.DAIF, SPSR.DAIF);
+    s.set32(PE_STATE.SS, 0);
+    s.set32(PE_STATE.IL, 0);
+    s.set32(PE_STATE.UAO, 0);
+    if (this.setsPan(target)) s.set32(PE_STATE.PAN, 1);
+    s.pc = BigInt.asUintN(64, s.sys(AT.VBAR[target]!) + BigInt(offset));
+    s.set32(PE_DERIVED.diverted, 1);
+    this.afterModeChange(from, target);
+    this.machine.exceptionTaken(s.index, target, offset);
+    if (target === 3) this.machine.el3Entered(s.index, offset);
+  }
+
+  /** PSTATE.PAN is set on entry to EL1 (and to EL2 with VHE) unless SCTLR_ELx.SPAN is 1. */
+  private setsPan(target: number): boolean {
+    return this.s.profile.features.has('FEAT_PAN') && target === 1 && !(this.s.sysLow(AT.SCTLR[1]!) & SPAN);
+  }
+
+  private afterModeChange(from: number, to: number): void {
+    this.modeChanged();
+    if ((from === 3) !== (to === 3)) this.gic().update(this.s.index);
+  }
+
+  /**
+   * ERET from the current Exception level.
+   *
+   * An illegal return sets PSTATE.IL and stays at the same Exception level, as DDI 0487 "Illegal return events" says.
+   */
+  exceptionReturn(): void {
+    const { s } = this;
+    const from = s.el;
+    const spsr = Number(s.sys(AT.SPSR[from]!) & 0xffff_ffffn);
+    const target = s.sys(AT.ELR[from]!);
+    this.restorePstate(spsr, from);
+    s.pc = target;
+    s.set32(PE_STATE.exclusiveValid, 0);
+    s.set32(PE_STATE.eventRegister, 1);
+    this.afterModeChange(from, s.el);
+    this.machine.requestBoundary();
+  }
+
+  private restorePstate(spsr: number, from: number): void {
+    const { s } = this;
+    const illegal = this.illegalReturn(spsr, from);
+    s.set32(PE_STATE.NZCV, spsr & SPSR.NZCV);
+    s.set32(PE_STATE.DAIF, spsr & SPSR.DAIF);
+    const has = (feature: 'FEAT_PAN' | 'FEAT_UAO'): boolean => s.profile.features.has(feature);
+    s.set32(PE_STATE.PAN, has('FEAT_PAN') && spsr & SPSR.PAN ? 1 : 0);
+    s.set32(PE_STATE.UAO, has('FEAT_UAO') && spsr & SPSR.UAO ? 1 : 0);
+    s.set32(PE_STATE.SS, 0);
+    s.set32(PE_STATE.IL, illegal || spsr & SPSR.IL ? 1 : 0);
+    if (!illegal) s.setMode((spsr >> 2) & 3, spsr & 1);
+  }
+
+  private illegalReturn(spsr: number, from: number): boolean {
+    const el = (spsr >> 2) & 3;
+    if (spsr & SPSR.nRW || spsr & 2 || (el === 0 && spsr & 1)) return true;
+    if (el > from) return true;
+    if (el === 3 && !this.s.els.el3) return true;
+    const secure = this.s.els.el3 && !(this.scr & SCR.NS);
+    if (el === 2 && (!this.s.els.el2 || secure)) return true;
+    return el === 1 && !secure && this.s.els.el2 && (this.s.sysLow(AT.HCR_EL2) & HCR.TGE) !== 0;
+  }
+
+  // --- calls ---
+
+  private nextPc(): bigint {
+    return BigInt.asUintN(64, this.s.pc + 4n);
+  }
+  supervisorCall(imm: number): void {
+    this.sync(EC.SupervisorCall, imm & 0xffff, { returnPc: this.nextPc() });
+  }
+  /** HVC: DDI 0487 "HVC"; UNDEFINED where EL2 is absent, at EL0, in Secure state, or disabled by SCR_EL3.HCE or HCR_EL2.HCD. */
+  hypervisorCall(imm: number): void {
+    const { s } = this;
+    const disabled = s.els.el3 ? !(this.scr & SCR.HCE) : (s.sysLow(AT.HCR_EL2) & HCR.HCD) !== 0;
+    if (!s.els.el2 || s.el === 0 || (s.el === 1 && this.secure) || disabled) return this.undefined();
+    this.sync(EC.HypervisorCall, imm & 0xffff, { target: s.el === 3 ? 3 : 2, returnPc: this.nextPc() });
+  }
+  /** SMC: UNDEFINED at EL0, without EL3, or with SCR_EL3.SMD; trapped to EL2 by HCR_EL2.TSC first. */
+  secureMonitorCall(imm: number): void {
+    const { s } = this;
+    if (s.el === 0) return this.undefined();
+    if (s.el === 1 && this.hcr & (1 << 19)) return this.sync(EC.MonitorCall, imm & 0xffff, { target: 2 });
+    if (!s.els.el3 || this.scr & SCR.SMD) return this.undefined();
+    this.sync(EC.MonitorCall, imm & 0xffff, { target: 3, returnPc: this.nextPc() });
+  }
+}
+
+/** Classes whose same-EL variant is the next number. */
+const SAME_EL_CLASSES = new Set<number>([
+  EC.InstructionAbortLowerEL,
+  EC.DataAbortLowerEL,
+  EC.BreakpointLowerEL,
+  EC.SoftwareStepLowerEL,
+  EC.WatchpointLowerEL,
+]);

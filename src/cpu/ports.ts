@@ -1,0 +1,56 @@
+/** What a PE knows of the world outside it. */
+
+/** Answer of the bus to a read: a value, or that nothing answers (external abort). */
+export type BusRead = number | 'abort';
+
+/** Physical memory outside RAM. */
+export interface BusPort {
+  /** Reads 1, 2 or 4 bytes at a physical address outside RAM. */
+  read(pa: number, sizeBytes: 1 | 2 | 4, pe: number, nonSecure: boolean): BusRead;
+  write(pa: number, sizeBytes: 1 | 2 | 4, value: number, pe: number, nonSecure: boolean): undefined | 'abort';
+}
+
+/** What the GIC's CPU interface needs to know of its PE. */
+export interface IccContext {
+  readonly el: 0 | 1 | 2 | 3;
+  readonly nonSecure: boolean;
+  readonly scrNs: boolean;
+  readonly scrIrq: boolean;
+  readonly scrFiq: boolean;
+  readonly el3: boolean;
+  readonly el2: boolean;
+  readonly hcrFmo: boolean;
+  readonly hcrImo: boolean;
+}
+
+/** The GIC's CPU interface: ICC registers by Arm's name. */
+export interface GicPort {
+  iccAccess(name: string, direction: 'read' | 'write', ctx: IccContext): 'ok' | 'undefined' | 'trap-el2' | 'trap-el3';
+  iccRead(pe: number, name: string, ctx: IccContext): bigint;
+  iccWrite(pe: number, name: string, value: bigint, ctx: IccContext): void;
+  /** The PE's Exception level or security state changed: IRQ and FIQ may swap. */
+  update(pe: number): void;
+}
+
+/** Time and everything else the machine decides. */
+export interface MachinePort {
+  /** Count of the system counter now: a function of virtual time. */
+  count(): bigint;
+  /** A timer register of this PE changed: its lines and the next due time follow. */
+  timersChanged(pe: number): void;
+  /** SEV: every PE's event register. */
+  sendEventAll(): void;
+  /** The run must come back at the next boundary. */
+  requestBoundary(): void;
+  /** Ends the PE's turn at the next boundary. */
+  endTurn(): void;
+  /**
+   * An exception was taken to EL3 and EL3's software is TypeScript: it acts and returns from the exception.
+   * False when a guest image owns EL3.
+   */
+  el3Entered(pe: number, vectorOffset: number): boolean;
+  /** Something a guest did that is not modelled, by its Arm name. */
+  report(pe: number, message: string): void;
+  /** Every exception taken, for hooks and traces; `vectorOffset` is from VBAR. */
+  exceptionTaken(pe: number, targetEl: number, vectorOffset: number): void;
+}
