@@ -1,7 +1,7 @@
 /**
  * Exception classes, syndromes and fault status codes of ESR_ELx, and builders for them.
  *
- * DDI 0487, "ESR_EL1, Exception Syndrome Register (EL1)". Syndromes are unsigned 32-bit numbers: EC 31:26, IL 25, ISS 24:0.
+ * DDI 0487, "ESR_EL1, Exception Syndrome Register (EL1)". Unsigned 32 bits: EC 31:26, IL 25, ISS 24:0.
  * Class names are those of the pseudocode's exception types.
  */
 

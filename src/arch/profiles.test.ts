@@ -13,8 +13,8 @@ const QEMU = 'qemu-system-aarch64';
 const missing = [GCC, OBJCOPY, QEMU].filter((tool) => spawnSync(tool, ['--version']).status !== 0);
 
 /**
- * A bare-metal program for QEMU's `virt`: reads each register at the reset Exception level, prints the key, the syndrome if the
- * read trapped, and the value, in hexadecimal on the UART, then powers off by a semihosting call.
+ * A bare-metal program for QEMU's `virt`: reads each register at the reset Exception level, prints key, syndrome
+ * (if the read trapped) and value, in hexadecimal on the UART, then powers off by a semihosting call.
  */
 function probeSource(keys: readonly number[], el: 1 | 3): string {
   const read = (key: number): string =>

@@ -44,7 +44,7 @@ export interface Profile {
 
 type Fields = Readonly<Record<string, number>>;
 
-/** A register's value from its fields by Arm's names; refuses a field that does not exist or a value that does not fit. */
+/** A register's value from its fields by Arm's names. Throws for an unknown field or a value that does not fit. */
 export function idRegister(name: string, fields: Fields): bigint {
   return registerValue(name, fields);
 }

@@ -68,13 +68,13 @@ export const SPSR_MODES = {
 /** Arm's name of an AArch64 mode, e.g. `EL1h`. */
 export type SpsrMode = keyof typeof SPSR_MODES;
 
-/** Mode name of M[3:0], or undefined for a reserved value (0b0001, 0b0010, 0b0011 and every odd half with bit 1 set). */
+/** Mode name of M[3:0], or undefined for a reserved value: 0b0001, or bit 1 set. */
 export function spsrModeName(m: number): SpsrMode | undefined {
   return (Object.keys(SPSR_MODES) as SpsrMode[]).find((name) => SPSR_MODES[name] === (m & 0xf));
 }
 
 /**
- * Offsets from VBAR_ELx of the sixteen vector table entries, in bytes: group by where the exception came from, plus kind.
+ * Offsets in bytes from VBAR_ELx of the sixteen vector table entries: where the exception came from, plus its kind.
  *
  * DDI 0487, "Exception vectors".
  */

@@ -92,7 +92,7 @@ describe('PL011: sending', () => {
     expect(seen.irq).toBe(false);
   });
 
-  it('while transmission is disabled 32 characters wait, the next is lost and reported, and enabling sends them', () => {
+  it('while transmission is disabled 32 characters wait, the next is lost and reported, enabling sends them', () => {
     const { sent, reports, read, write } = uart();
     write('UARTCR', CR_ON & ~0x100);
     for (let index = 0; index < PL011_FIFO_DEPTH; index++) write('UARTDR', index);

@@ -8,7 +8,7 @@
  * Not modelled: the integration test registers.
  *
  * What a hostile guest can do, and what stops it: set an alarm again and again (there is one alarm, each replaces the
- * last, and never more than 2^32 seconds ahead); touch anything else in the page (the register map refuses and reports).
+ * last, never more than 2^32 seconds ahead); touch anything else in the page (the register map refuses and reports).
  */
 import type { Access, Device, Line, PlainData, Report } from './device.ts';
 import { regmap } from './regmap.ts';

@@ -113,8 +113,8 @@ const VERSION_1_2 = 0x1_0002;
 /**
  * What SMCCC_ARCH_FEATURES says of each architecture call. The workarounds are for side channels of processors that
  * run ahead of their program; this one executes one instruction after the other, so no PE is affected: 1 is "not
- * needed on this PE, calling it is harmless", and for WORKAROUND_2 NOT_REQUIRED is "on none". Left out: SMCCC_ARCH_SOC_ID,
- * because there is no chip to name.
+ * needed on this PE, calling it is harmless", and for WORKAROUND_2 NOT_REQUIRED is "on none". Left out:
+ * SMCCC_ARCH_SOC_ID, because there is no chip to name.
  */
 const ARCH_FEATURES: ReadonlyMap<number, number> = new Map([
   [0x8000_0000, SMCCC_RETURN.SUCCESS],

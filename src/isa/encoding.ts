@@ -14,6 +14,8 @@ export interface Encoding {
   readonly mask: number;
   /** The fixed bits. */
   readonly value: number;
+  /** Ones that are written when encoding but ignored when decoding: the bits Arm's diagrams show as `(1)`. */
+  readonly ignoredOnes: number;
   readonly fields: Readonly<Record<string, FieldPlace>>;
 }
 
@@ -21,6 +23,7 @@ export interface Encoding {
  * Reads a pattern such as `sf 0 0 100010 sh imm12:12 Rn:5 Rd:5`, from bit 31 down.
  *
  * Runs of `0` and `1` are fixed bits, `x` is a bit that is ignored, `name` a field of one bit, `name:width` a wider one.
+ * A run in parentheses is ignored too but encoded as written: what Arm calls should-be-one and should-be-zero.
  *
  * @throws Error when the bits do not add up to 32 or a field is named twice
  */
@@ -28,6 +31,7 @@ export function parseEncoding(name: string, pattern: string): Encoding {
   let at = 32;
   let mask = 0;
   let value = 0;
+  let ignoredOnes = 0;
   const fields: Record<string, FieldPlace> = {};
   for (const token of pattern.trim().split(/\s+/)) {
     if (/^[01x]+$/.test(token)) {
@@ -39,6 +43,11 @@ export function parseEncoding(name: string, pattern: string): Encoding {
       }
       continue;
     }
+    if (/^\([01]+\)$/.test(token)) {
+      at -= token.length - 2;
+      ignoredOnes |= Number.parseInt(token.slice(1, -1), 2) << at;
+      continue;
+    }
     const [field, width] = token.split(':');
     const bits = width === undefined ? 1 : Number(width);
     at -= bits;
@@ -46,7 +55,7 @@ export function parseEncoding(name: string, pattern: string): Encoding {
     fields[field!] = { lsb: at, width: bits };
   }
   if (at !== 0) throw new Error(`${name}: pattern has ${32 - at} bits, not 32`);
-  return { mask: mask >>> 0, value: value >>> 0, fields };
+  return { mask: mask >>> 0, value: value >>> 0, ignoredOnes: ignoredOnes >>> 0, fields };
 }
 
 /** The fields of an instruction word. */
@@ -61,7 +70,7 @@ export function extractFields(encoding: Encoding, word: number): Record<string, 
 
 /** The word with these field values; fields that are missing are zero. */
 export function encodeFields(encoding: Encoding, values: FieldValues): number {
-  let word = encoding.value;
+  let word = encoding.value | encoding.ignoredOnes;
   for (const name in encoding.fields) {
     const { lsb, width } = encoding.fields[name]!;
     word |= ((values[name] ?? 0) & (2 ** width - 1)) << lsb;

@@ -5,8 +5,8 @@
  * DDI 0487, the shared pseudocode functions of the same names.
  */
 import type { HelperSignature, Ty } from '../ir/types.ts';
+import type { FPRoundingValue, FpArithmeticWidth, FpEnv, FpWidth } from './fp/index.ts';
 import * as fp from './fp/index.ts';
-import type { FpArithmeticWidth, FpEnv, FPRoundingValue, FpWidth } from './fp/index.ts';
 
 /** A helper that depends on its arguments and FPCR alone and may set FPSR bits; `i32` are numbers, `i64` bigints. */
 export type PureFpHelper = (env: FpEnv, ...args: (number | bigint)[]) => number | bigint;
@@ -92,10 +92,7 @@ for (const width of WIDTHS) {
       tyOf(other),
       (env, a, fbits, unsigned, rounding) => {
         const mode = roundingOf(env, rounding);
-        return bitsOut(
-          other,
-          fp.FPToFixed(env, width, other, bitsIn(width, a), Number(fbits), unsigned !== 0, mode),
-        );
+        return bitsOut(other, fp.FPToFixed(env, width, other, bitsIn(width, a), Number(fbits), unsigned !== 0, mode));
       },
     );
     // Operand, fbits, unsigned.

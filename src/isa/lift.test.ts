@@ -52,16 +52,19 @@ describe('every clause, with random operands and states', () => {
       ran++;
       randomState(rng, m);
       const before = m.memory.u8.slice(0, ARCHITECTURAL_BYTES);
+      const code = new Uint8Array(4);
+      new DataView(code.buffer).setUint32(0, word, true);
+      m.memory.write(CODE, code);
+      // Small numbers in registers are addresses too.
+      const low = m.memory.u8.slice(RAM_BASE, RAM_BASE + CODE + 0x1000);
       const data = m.memory.u8.slice(RAM_BASE + DATA, RAM_BASE + DATA + 0x2000);
       m.events.length = 0;
       m.oracleStep(word, BigInt(CODE));
       const expected = outcome(m);
       m.memory.u8.set(before, 0);
+      m.memory.write(0, low);
       m.memory.write(DATA, data);
       m.events.length = 0;
-      const code = new Uint8Array(4);
-      new DataView(code.buffer).setUint32(0, word, true);
-      m.memory.write(CODE, code);
       m.memory.view.setBigUint64(PE_STATE.PC.offset, BigInt(CODE), true);
       expect(m.engine.run(0, 1)).toBe(1);
       expect(outcome(m), `${name} 0x${word.toString(16)}`).toEqual(expected);

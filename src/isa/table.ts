@@ -1,12 +1,33 @@
 import { PE_DERIVED } from '../arch/pestate.ts';
 import type { Builder } from '../ir/builder.ts';
+import { ATOMIC } from './base/atomic.ts';
 import { BRANCH } from './base/branch.ts';
+import { CRC32 } from './base/crc32.ts';
 import { DP_IMMEDIATE } from './base/dp-immediate.ts';
+import { DP_REGISTER } from './base/dp-register.ts';
+import { EXCLUSIVE } from './base/exclusive.ts';
+import { LOAD_STORE } from './base/load-store.ts';
+import { LOAD_STORE_PAIR } from './base/load-store-pair.ts';
+import { SYSTEM_INSTRUCTIONS } from './base/system.ts';
+import { SYSTEM_MOVES } from './base/system-moves.ts';
 import { type Clause, insn } from './clause.ts';
+import { FLOATING_POINT } from './fpsimd/index.ts';
 import { HELPERS } from './helpers.ts';
 
 /** Every A64 instruction that is modelled: one row each. */
-export const A64: readonly Clause[] = [...DP_IMMEDIATE, ...BRANCH];
+export const A64: readonly Clause[] = [
+  ...DP_IMMEDIATE,
+  ...DP_REGISTER,
+  ...CRC32,
+  ...BRANCH,
+  ...LOAD_STORE,
+  ...LOAD_STORE_PAIR,
+  ...EXCLUSIVE,
+  ...ATOMIC,
+  ...SYSTEM_INSTRUCTIONS,
+  ...SYSTEM_MOVES,
+  ...FLOATING_POINT,
+];
 
 /** What a word that no row has does: the exception for an UNDEFINED instruction. */
 export const UNALLOCATED: Clause = insn('UNALLOCATED', 'word:32', {

@@ -28,8 +28,15 @@ export class FlatMachine implements EngineHost {
   readonly decoder: Decoder;
   readonly events: FlatEvent[] = [];
   readonly helpers: EngineHost['helpers'];
+  /** Virtual addresses of the memory accesses that were made, faults included; the test empties it. */
+  readonly accesses: bigint[] = [];
+  private readonly dataFromVa: bigint;
+  private readonly dataToVa: bigint;
 
-  constructor(ramBytes = 1 << 20) {
+  /** Loads and stores outside [dataFromVa, dataToVa) fault; by default all RAM is data. */
+  constructor(ramBytes = 1 << 20, dataFromVa = 0, dataToVa = ramBytes) {
+    this.dataFromVa = BigInt(dataFromVa);
+    this.dataToVa = BigInt(dataToVa);
     this.memory = new GuestMemory(ramBytes, 1);
     this.decoder = new Decoder(A64, ALL_FEATURES);
     const view = this.memory.view;
@@ -51,7 +58,9 @@ export class FlatMachine implements EngineHost {
   }
 
   private divert(helper: string, args: readonly (number | bigint)[]): void {
-    this.events.push({ helper, args });
+    // Generated code passes 64-bit values as signed, the oracle as unsigned.
+    const unsigned = args.map((a) => (typeof a === 'bigint' ? BigInt.asUintN(64, a) : a));
+    this.events.push({ helper, args: unsigned });
     this.memory.view.setInt32(PE_DERIVED.diverted.offset, 1, true);
     this.engine.requestBoundary();
   }
@@ -83,7 +92,8 @@ export class FlatMachine implements EngineHost {
     const va = this.memory.view.getBigUint64(PE_DERIVED.slowVa.offset, true);
     const bytes = access & 31;
     const align = (access >> 5) & 31;
-    if (va + BigInt(bytes) > BigInt(this.memory.ramBytes)) return undefined;
+    this.accesses.push(va);
+    if (va < this.dataFromVa || va + BigInt(bytes) > this.dataToVa) return undefined;
     if (access & (1 << 10) && va % BigInt(align) !== 0n) return undefined;
     return Number(va);
   }

@@ -1,7 +1,7 @@
 /**
  * Self-hosted debug and the registers it shares with an external debugger.
  *
- * DDI 0487, "Debug registers". Six breakpoints (the last two context-aware) and four watchpoints, as ID_AA64DFR0_EL1 says.
+ * DDI 0487, "Debug registers". Six breakpoints (the last two context-aware) and four watchpoints, see ID_AA64DFR0_EL1.
  * Not modelled: Debug state and the debug communication channel (nothing is connected to it).
  */
 import type { FieldMap, SysRegRow } from './row.ts';

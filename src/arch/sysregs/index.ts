@@ -47,7 +47,7 @@ function checkFields(register: string, fields: FieldMap): void {
   }
 }
 
-/** Every register, in a fixed order: rooms one after the other, as written. The place of a row is its index for stored values. */
+/** Every register, in a fixed order: rooms one after the other, as written. */
 export const SYSREGS: readonly SysReg[] = buildSysregTable([
   ...ID_REGISTERS,
   ...CONTROL_REGISTERS,
@@ -63,7 +63,7 @@ export const SYSREGS: readonly SysReg[] = buildSysregTable([
   ...TRACE_REGISTERS,
 ]);
 
-/** The rows whose model is 'stored', in table order. */
+/** The rows whose model is 'stored', in table order; the place in this list is the index of the stored value. */
 export const STORED_SYSREGS: readonly SysReg[] = SYSREGS.filter((row) => row.model === 'stored');
 
 const BY_KEY = new Map(SYSREGS.map((row) => [row.key, row]));
@@ -96,7 +96,7 @@ export function sysregName(key: number): string {
   return BY_KEY.get(key)?.name ?? genericName(key);
 }
 
-/** The encoding of a name, Arm's or generic (any op0 2 or 3 encoding, named in the table or not); undefined when it is neither. */
+/** The key of a name: Arm's, or generic for any encoding with op0 2 or 3; undefined when it is neither. */
 export function sysregKeyOf(name: string): number | undefined {
   return sysregByName(name)?.key ?? genericKey(name);
 }

@@ -12,7 +12,7 @@ export type El = 0 | 1 | 2 | 3;
 export type SysRegEncoding = readonly [op0: number, op1: number, CRn: number, CRm: number, op2: number];
 
 /**
- * Why a field may be fixed: 'RO' software cannot change it; a feature name: RES0 (or RES1, see `res1`) without the feature;
+ * Why a field may be fixed: 'RO' software cannot change it; a feature name: RES0 (RES1 by `res1`) without it;
  * 'EL2', 'EL3': RES0 unless that Exception level is implemented; '!EL3': RES0 when EL3 is implemented.
  */
 export type FieldCondition = 'RO' | 'EL2' | 'EL3' | '!EL3' | FeatureName;
@@ -42,14 +42,14 @@ export interface SysRegRow {
   readonly feature?: FeatureName;
   /** Value after reset; where the architecture says UNKNOWN it is our choice. Default: `res1`. */
   readonly reset?: bigint;
-  /** Bits software may change. Default: the fields that no condition fixes; all 64 bits of a row without fields; none if RO. */
+  /** Bits software may change. Default: the fields that no condition fixes; all 64 bits without fields; none if RO. */
   readonly writable?: bigint;
   /** Bits that read as one unless a field with a satisfied condition covers them. */
   readonly res1?: bigint;
   readonly fields?: FieldMap;
   /** Other layouts of the same bits, e.g. PAR_EL1 after a failed translation. */
   readonly views?: Readonly<Record<string, FieldMap>>;
-  /** 'stored': a value kept under a mask. 'computed': its behaviour lives in the PE. 'absent': named, not modelled, UNDEFINED. */
+  /** 'stored': a value under a mask. 'computed': behaviour is the PE's. 'absent': named, not modelled, UNDEFINED. */
   readonly model?: 'stored' | 'computed' | 'absent';
   /** Other Arm names of the same encoding, e.g. the ICV_* name of an ICC_* register. */
   readonly aliases?: readonly string[];
@@ -165,7 +165,7 @@ function presenceOf(row: SysReg, impl: Implementation): SysRegLayout['presence']
   return 'present';
 }
 
-/** Which bits of `row` exist, read as one and can be changed on this implementation. A pure function of its arguments. */
+/** Whether `row` exists on this implementation, which bits can be changed, which read as one. A pure function. */
 export function sysregLayout(row: SysReg, impl: Implementation): SysRegLayout {
   const presence = presenceOf(row, impl);
   if (presence !== 'present') return { presence, writable: 0n, res1: 0n, reset: 0n };

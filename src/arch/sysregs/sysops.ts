@@ -18,7 +18,7 @@ export interface SysOp {
   readonly op2: number;
   /** `sysregKey` with op0 = 1. */
   readonly key: number;
-  /** Lowest Exception level that may execute it, before traps and enables (an EL0 one is enabled by SCTLR_EL1.UCI or DZE). */
+  /** Lowest Exception level that may execute it, before traps and enables (at EL0: SCTLR_EL1.UCI, DZE). */
   readonly el: El;
   /** True when Xt is an operand; false when the assembler takes none and Rt should be 31. */
   readonly takesXt: boolean;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { FeatureName } from '../features.ts';
 import { featureId } from '../features.ts';
+import { SYSREG_CAPACITY } from '../pestate.ts';
 import type { FieldMap, SysRegRow } from './index.ts';
 import {
   bits,
@@ -14,6 +15,7 @@ import {
   genericName,
   getField,
   registerValue,
+  STORED_SYSREGS,
   SYSREGS,
   storedAfterWrite,
   sysregByEncoding,
@@ -120,7 +122,7 @@ describe('the table of System registers', () => {
     }
   });
 
-  it('never calls a bit writable that reads as one, and resets only to what a write could leave or a fixed value', () => {
+  it('never calls a bit writable that reads as one, and resets with those ones set', () => {
     for (const features of [new Set<FeatureName>(), new Set<FeatureName>(['FEAT_PAN', 'FEAT_ExS', 'FEAT_PMUv3'])]) {
       for (const row of SYSREGS) {
         const layout = sysregLayout(row, { features, el2: true, el3: true });
@@ -137,6 +139,11 @@ describe('the table of System registers', () => {
       expect(target, row.name).toBeDefined();
       expect([row.op0, row.CRn, row.CRm, row.op2]).toEqual([target?.op0, target?.CRn, target?.CRm, target?.op2]);
     }
+  });
+
+  it('has no more stored registers than the state block of a PE has room for', () => {
+    expect(STORED_SYSREGS.length).toBeLessThanOrEqual(SYSREG_CAPACITY);
+    expect(new Set(STORED_SYSREGS.map((row) => row.key)).size).toBe(STORED_SYSREGS.length);
   });
 
   it('finds each feature field it refers to', () => {

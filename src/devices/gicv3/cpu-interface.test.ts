@@ -94,7 +94,7 @@ describe('ICC_PMR_EL1 and priorities', () => {
     expect(rig.get('ICC_PMR_EL1', 0, NS_FIQ)).toBe(0xd0);
   });
 
-  it('RPR at Non-secure reads 0x80 for stored 0xC0 when FIQ = 1, 0xC0 when FIQ = 0, 0xFF idle, 0 for a Secure one', () => {
+  it('Non-secure RPR: 0x80 for stored 0xC0 when FIQ = 1, 0xC0 when FIQ = 0, 0xFF idle, 0 when Secure', () => {
     const rig = threeGroups();
     expect(rig.get('ICC_RPR_EL1', 0, NS_FIQ)).toBe(0xff);
     rig.pend(2);
@@ -105,132 +105,6 @@ describe('ICC_PMR_EL1 and priorities', () => {
     expect(rig.get('ICC_IAR1_EL1', 0, S_EL1)).toBe(1);
     expect(rig.get('ICC_RPR_EL1', 0, NS_FIQ)).toBe(0);
     expect(rig.get('ICC_RPR_EL1', 0, EL3)).toBe(0x40);
-  });
-});
-
-describe('binary points and preemption', () => {
-  it('BPR writes of 0 to 7 read back max(value, 2) and max(value, 3) on 5 bits; resets are the minimum', () => {
-    const rig = new Rig();
-    expect([rig.get('ICC_BPR0_EL1'), rig.get('ICC_BPR1_EL1')]).toEqual([2, 3]);
-    for (let value = 0; value < 8; value++) {
-      rig.set('ICC_BPR0_EL1', value);
-      rig.set('ICC_BPR1_EL1', value);
-      expect([rig.get('ICC_BPR0_EL1'), rig.get('ICC_BPR1_EL1')]).toEqual([Math.max(value, 2), Math.max(value, 3)]);
-    }
-    const fine = new Rig({ priorityBits: 8, securityStates: 2 });
-    expect(fine.get('ICC_BPR0_EL1', 0, EL3)).toBe(0);
-    expect(fine.get('ICC_BPR1_EL1', 0, S_EL1)).toBe(0);
-    expect(fine.get('ICC_BPR1_EL1', 0, NS_EL1)).toBe(1);
-  });
-
-  it('with BPR1 = 7, 0xA0 does not preempt 0xC0, which runs at 0x80; with BPR1 = 3 it does', () => {
-    for (const [bpr1, running, second] of [
-      [7, 0x80, 1023],
-      [3, 0xc0, 2],
-    ]) {
-      const rig = new Rig().open();
-      rig.set('ICC_BPR1_EL1', bpr1);
-      rig.arm(1, 0xc0);
-      rig.arm(2, 0xa0);
-      rig.pend(1);
-      expect(rig.get('ICC_IAR1_EL1')).toBe(1);
-      expect(rig.get('ICC_RPR_EL1')).toBe(running);
-      rig.pend(2);
-      expect(rig.inputs).toEqual([second === 2 ? 'IRQ' : '-']);
-      expect(rig.get('ICC_IAR1_EL1')).toBe(second);
-    }
-  });
-
-  it('equal group priority never preempts; of equal priorities the lowest INTID comes first', () => {
-    const rig = new Rig().open();
-    for (const intid of [70, 40, 5]) {
-      rig.arm(intid, 0xa0);
-      rig.pend(intid);
-    }
-    expect(rig.get('ICC_IAR1_EL1')).toBe(5);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(1023);
-    rig.set('ICC_EOIR1_EL1', 5);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(40);
-    rig.set('ICC_EOIR1_EL1', 40);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(70);
-  });
-
-  it('CBPR = 1: BPR1 reads BPR0 + 1, at most 7, ignores writes, and BPR0 governs Group 1', () => {
-    const rig = new Rig().open();
-    rig.set('ICC_CTLR_EL1', 1);
-    expect(rig.get('ICC_CTLR_EL1')).toBe(0x8c01);
-    rig.set('ICC_BPR0_EL1', 5);
-    rig.set('ICC_BPR1_EL1', 3);
-    expect(rig.get('ICC_BPR1_EL1')).toBe(6);
-    rig.set('ICC_BPR0_EL1', 7);
-    expect(rig.get('ICC_BPR1_EL1')).toBe(7);
-    rig.set('ICC_BPR0_EL1', 6);
-    rig.arm(1, 0xc0);
-    rig.arm(2, 0xa0);
-    rig.pend(1);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(1);
-    rig.pend(2);
-    expect(rig.inputs).toEqual(['-']);
-    rig.set('ICC_CTLR_EL1', 0);
-    expect(rig.get('ICC_BPR1_EL1')).toBe(3);
-  });
-
-  it('with two security states CBPR comes from EL3: Secure EL1 reads and writes BPR0 through BPR1, EL3 the real one', () => {
-    const rig = new Rig({ securityStates: 2 });
-    rig.set('ICC_CTLR_EL3', 1, 0, EL3);
-    rig.set('ICC_BPR1_EL1', 5, 0, S_EL1);
-    expect(rig.get('ICC_BPR0_EL1', 0, S_EL1)).toBe(5);
-    expect(rig.get('ICC_BPR1_EL1', 0, EL3)).toBe(2);
-    expect(rig.get('ICC_BPR1_EL1', 0, NS_EL1)).toBe(3);
-    rig.set('ICC_CTLR_EL3', 2, 0, EL3);
-    expect(rig.get('ICC_BPR1_EL1', 0, NS_EL1)).toBe(6);
-    expect(rig.get('ICC_BPR1_EL1', 0, { ...EL3, scrNs: true })).toBe(3);
-  });
-
-  it('the measured sequence: nested acknowledges set AP1R0 bits 24 and 20, EOIs clear them in reverse', () => {
-    const rig = new Rig().open();
-    rig.arm(1, 0xc0);
-    rig.arm(2, 0xa0);
-    rig.arm(0, 0xa0);
-    rig.pend(1);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(1);
-    expect([rig.get('ICC_RPR_EL1'), rig.get('ICC_AP1R0_EL1')]).toEqual([0xc0, 0x0100_0000]);
-    rig.pend(2);
-    expect(rig.inputs).toEqual(['IRQ']);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(2);
-    expect([rig.get('ICC_RPR_EL1'), rig.get('ICC_AP1R0_EL1')]).toEqual([0xa0, 0x0110_0000]);
-    rig.pend(0);
-    expect(rig.inputs).toEqual(['-']);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(1023);
-    rig.set('ICC_EOIR1_EL1', 2);
-    expect([rig.get('ICC_RPR_EL1'), rig.get('ICC_AP1R0_EL1')]).toEqual([0xc0, 0x0100_0000]);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(0);
-    rig.set('ICC_EOIR1_EL1', 0);
-    rig.set('ICC_EOIR1_EL1', 1);
-    expect([rig.get('ICC_RPR_EL1'), rig.get('ICC_AP1R0_EL1')]).toEqual([0xff, 0]);
-  });
-
-  it('with 8 priority bits active priorities use four words', () => {
-    const rig = new Rig({ priorityBits: 8 }).open();
-    rig.arm(1, 0xfa);
-    rig.arm(2, 0x41);
-    rig.pend(1);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(1);
-    rig.pend(2);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(2);
-    expect([0, 1, 2, 3].map((n) => rig.get(`ICC_AP1R${n}_EL1` as IccName))).toEqual([0, 1, 0, 1 << 29]);
-    expect(rig.get('ICC_RPR_EL1')).toBe(0x40);
-  });
-
-  it('Non-secure software can change its own active priorities but claim none in the Secure half', () => {
-    const rig = new Rig({ securityStates: 2 });
-    rig.set('ICC_AP1R0_EL1', 0xffff_ffff, 0, NS_EL1);
-    expect(rig.get('ICC_AP1R0_EL1', 0, NS_EL1)).toBe(0xffff_0000);
-    expect(rig.get('ICC_AP1R0_EL1', 0, S_EL1)).toBe(0);
-    rig.set('ICC_AP1R0_EL1', 0, 0, NS_EL1);
-    expect(rig.get('ICC_RPR_EL1', 0, EL3)).toBe(0xff);
-    rig.set('ICC_AP1R0_EL1', 0xffff_ffff, 0, S_EL1);
-    expect(rig.get('ICC_AP1R0_EL1', 0, S_EL1)).toBe(0xffff_ffff);
   });
 });
 
@@ -248,7 +122,7 @@ describe('EOIR and DIR', () => {
     expect(rig.read('S', 'GICR_ISACTIVER0')).toBe(0);
   });
 
-  it('EOImode = 1: EOIR drops the priority, the interrupt stays active until DIR; DIR with EOImode = 0 does nothing', () => {
+  it('EOImode = 1: EOIR drops the priority, DIR deactivates; DIR with EOImode = 0 does nothing', () => {
     const rig = new Rig().open();
     rig.arm(33, 0xa0);
     rig.pend(33);
@@ -261,6 +135,20 @@ describe('EOIR and DIR', () => {
     expect(rig.read('S', 'GICD_ISACTIVER1')).toBe(2);
     rig.set('ICC_DIR_EL1', 33);
     expect(rig.read('S', 'GICD_ISACTIVER1')).toBe(0);
+  });
+
+  it('at EL3 EOImode_EL3 decides, not the mode of a bank', () => {
+    for (const [ctlr, active] of [
+      [0x04, 2],
+      [0x18, 0],
+    ]) {
+      const rig = threeGroups();
+      rig.set('ICC_CTLR_EL3', ctlr, 0, EL3);
+      rig.pend(1);
+      expect(rig.get('ICC_IAR1_EL1', 0, EL3)).toBe(1);
+      rig.set('ICC_EOIR1_EL1', 1, 0, EL3);
+      expect(rig.read('S', 'GICR_ISACTIVER0')).toBe(active);
+    }
   });
 
   it('with two security states EL1 changes only EOImode, per state; EL3 has its own', () => {

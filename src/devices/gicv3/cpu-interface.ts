@@ -237,14 +237,14 @@ export class CpuInterfaces {
     if (this.#mayDeactivate(group, ctx)) core.deactivate(intid, pe);
   }
 
-  /** IHI 0069, "ICC_DIR_EL1": neither above nor beside the level that the group is routed to. */
+  /**
+   * IHI 0069, "ICC_DIR_EL1": not a group routed to EL3, nor one of the other state. A group that HCR_EL2 routes to EL2
+   * does not come here from EL1: that access is redirected.
+   */
   #mayDeactivate(group: Group, ctx: IccContext): boolean {
     if (ctx.el === 3) return true;
-    const routed = group === G0 ? { el3: ctx.scrFiq, el2: ctx.hcrFmo } : { el3: ctx.scrIrq, el2: ctx.hcrImo };
-    if (ctx.el3 && routed.el3) return false;
-    if (isSecure(ctx)) return true;
-    if (!this.#core.ds && group !== G1NS) return false;
-    return !(ctx.el === 1 && ctx.el2 && routed.el2);
+    if (ctx.el3 && (group === G0 ? ctx.scrFiq : ctx.scrIrq)) return false;
+    return isSecure(ctx) || this.#core.ds || group === G1NS;
   }
 
   #writePmr(pe: number, cpu: CpuState, value: number, ctx: IccContext): void {

@@ -55,7 +55,7 @@ describe('GICD_CTLR', () => {
     expect(rig.read('NS', 'GICD_CTLR')).toBe(0x50);
   });
 
-  it('two security states: Secure view 0x30 at reset and 0x37 full, Non-secure sees 0x12 and changes only bit 1', () => {
+  it('two security states: Secure sees 0x30 to 0x37, Non-secure 0x10 to 0x12 and changes only bit 1', () => {
     const rig = new Rig({ securityStates: 2 });
     expect(rig.read('S', 'GICD_CTLR')).toBe(0x30);
     expect(rig.read('NS', 'GICD_CTLR')).toBe(0x10);
@@ -111,6 +111,9 @@ describe('fields of interrupts', () => {
     rig.write('S', 'GICD_IPRIORITYR254', ALL);
     expect(rig.read('S', 'GICD_ISENABLER31')).toBe(0x0fff_ffff);
     expect(rig.read('S', 'GICD_IPRIORITYR254')).toBe(0xf8f8_f8f8);
+    const two = new Rig({ spis: 988, securityStates: 2 });
+    two.write('S', 'GICD_NSACR63', ALL);
+    expect(two.read('S', 'GICD_NSACR63')).toBe(0x00ff_ffff);
   });
 
   it('an IPRIORITYR byte write changes only that byte, and keeps only implemented bits', () => {
@@ -201,6 +204,7 @@ describe('Non-secure accesses with two security states', () => {
     rig.write('NS', 'GICD_ISPENDR1', ALL);
     expect(rig.read('S', 'GICD_ISPENDR1')).toBe(0b1110);
     expect(rig.read('NS', 'GICD_ISPENDR1')).toBe(0b1110);
+    expect(rig.read('NS', 'GICD_ICPENDR1')).toBe(0b1100);
     rig.write('NS', 'GICD_ICPENDR1', ALL);
     expect(rig.read('S', 'GICD_ISPENDR1')).toBe(0b0010);
     rig.write('S', 'GICD_ISACTIVER1', 0xf);
@@ -214,8 +218,18 @@ describe('Non-secure accesses with two security states', () => {
   });
 });
 
+describe('GICR_NSACR', () => {
+  it('is about generating SGIs: it opens no field of the redistributor', () => {
+    const rig = new Rig({ securityStates: 2 });
+    rig.write('S', 'GICR_NSACR', ALL);
+    expect(rig.read('S', 'GICR_NSACR')).toBe(ALL);
+    rig.write('NS', 'GICR_ISPENDR0', ALL);
+    expect(rig.read('S', 'GICR_ISPENDR0')).toBe(0);
+  });
+});
+
 describe('routing', () => {
-  it('IROUTER keeps affinity and mode; a route to a PE that does not exist leaves the SPI pending, told to nobody', () => {
+  it('IROUTER keeps affinity and mode; an SPI routed to a PE that does not exist stays pending', () => {
     const rig = new Rig({ pes: 2 }).open();
     rig.write('S', 'GICD_IROUTER40', ALL);
     rig.write('S', 'GICD_IROUTER40', ALL, { plus: 4 });
@@ -277,101 +291,6 @@ describe('routing', () => {
   });
 });
 
-describe('the state of an interrupt', () => {
-  it('edge: triggered again while active it is active and pending, and comes back after deactivation', () => {
-    const rig = new Rig().open();
-    rig.arm(48, 0xa0, { edge: true });
-    rig.gic.setLine(48, true);
-    rig.gic.setLine(48, false);
-    expect(rig.inputs).toEqual(['IRQ']);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(48);
-    expect(rig.read('S', 'GICD_ISPENDR1')).toBe(0);
-    expect(rig.read('S', 'GICD_ISACTIVER1')).toBe(1 << 16);
-    rig.gic.setLine(48, true);
-    rig.gic.setLine(48, false);
-    expect(rig.read('S', 'GICD_ISPENDR1')).toBe(1 << 16);
-    expect(rig.inputs).toEqual(['-']);
-    rig.set('ICC_EOIR1_EL1', 48);
-    expect(rig.read('S', 'GICD_ISACTIVER1')).toBe(0);
-    expect(rig.inputs).toEqual(['IRQ']);
-  });
-
-  it('level: with the line still high it fires again right after EOI, and is active and pending meanwhile', () => {
-    const rig = new Rig().open();
-    rig.arm(33, 0xa0);
-    rig.gic.setLine(33, true);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(33);
-    expect(rig.read('S', 'GICD_ISPENDR1')).toBe(2);
-    expect(rig.read('S', 'GICD_ISACTIVER1')).toBe(2);
-    expect(rig.inputs).toEqual(['-']);
-    rig.set('ICC_EOIR1_EL1', 33);
-    expect(rig.inputs).toEqual(['IRQ']);
-    rig.gic.setLine(33, false);
-    expect(rig.inputs).toEqual(['-']);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(1023);
-  });
-
-  it('ICPENDR on a high level reads back pending; on an edge it clears', () => {
-    const rig = new Rig().open();
-    rig.arm(33, 0xa0);
-    rig.gic.setLine(33, true);
-    rig.pend(33, false);
-    expect(rig.read('S', 'GICD_ISPENDR1')).toBe(2);
-    rig.arm(34, 0xa0, { edge: true });
-    rig.gic.setLine(34, true);
-    rig.pend(34, false);
-    expect(rig.read('S', 'GICD_ISPENDR1')).toBe(2);
-  });
-
-  it('ISPENDR on a level, acknowledged with the line low, is inactive after EOI', () => {
-    const rig = new Rig().open();
-    rig.arm(33, 0xa0);
-    rig.pend(33);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(33);
-    rig.set('ICC_EOIR1_EL1', 33);
-    expect(rig.read('S', 'GICD_ISPENDR1')).toBe(0);
-    expect(rig.read('S', 'GICD_ISACTIVER1')).toBe(0);
-    expect(rig.inputs).toEqual(['-']);
-  });
-
-  it('ISACTIVER holds a pending interrupt back until ICACTIVER', () => {
-    const rig = new Rig().open();
-    rig.arm(27, 0xa0);
-    rig.gic.setLine(27, true);
-    rig.write('S', 'GICR_ISACTIVER0', 1 << 27);
-    expect(rig.inputs).toEqual(['-']);
-    rig.write('S', 'GICR_ICACTIVER0', 1 << 27);
-    expect(rig.inputs).toEqual(['IRQ']);
-  });
-
-  it('ICACTIVER while it is handled does not change RPR', () => {
-    const rig = new Rig().open();
-    rig.arm(27, 0xa0);
-    rig.pend(27);
-    expect(rig.get('ICC_IAR1_EL1')).toBe(27);
-    rig.write('S', 'GICR_ICACTIVER0', 1 << 27);
-    expect(rig.get('ICC_RPR_EL1')).toBe(0xa0);
-  });
-
-  it('a PPI is pending at its own PE only, and disabling it withdraws it', () => {
-    const rig = new Rig({ pes: 2 }).open();
-    rig.arm(27, 0xa0, { pe: 1 });
-    rig.gic.setLine(27, true, 0);
-    expect(rig.inputs).toEqual(['-', '-']);
-    rig.gic.setLine(27, true, 1);
-    expect(rig.inputs).toEqual(['-', 'IRQ']);
-    rig.write('S', 'GICR_ICENABLER0', 1 << 27, { pe: 1 });
-    expect(rig.inputs).toEqual(['-', '-']);
-  });
-
-  it('a wire that does not exist is our own mistake', () => {
-    const rig = new Rig();
-    expect(() => rig.gic.setLine(15, true)).toThrow('no wire for INTID 15');
-    expect(() => rig.gic.setLine(256, true)).toThrow('no wire for INTID 256');
-    expect(() => rig.gic.setLine(27, true, 1)).toThrow('PE 1');
-  });
-});
-
 describe('initNonSecure', () => {
   it('leaves what a Non-secure kernel needs: groups, priorities, PMR, wake-up, SRE', () => {
     const rig = new Rig({ securityStates: 2 });
@@ -391,5 +310,17 @@ describe('initNonSecure', () => {
     expect(rig.inputs).toEqual(['IRQ']);
     expect(rig.get('ICC_IAR1_EL1')).toBe(33);
     expect(rig.get('ICC_RPR_EL1', 0, EL3)).toBe(0x80);
+  });
+
+  it('for one PE resets its CPU interface and wakes it, and leaves the others and the SPIs', () => {
+    const rig = new Rig({ pes: 2, securityStates: 2 }).open();
+    rig.set('ICC_BPR0_EL1', 7, 0, EL3);
+    rig.set('ICC_BPR0_EL1', 7, 1, EL3);
+    rig.write('S', 'GICR_WAKER', 2, { pe: 1 });
+    rig.gic.initNonSecure(1);
+    expect([0, 1].map((pe) => rig.get('ICC_BPR0_EL1', pe, EL3))).toEqual([7, 2]);
+    expect([0, 1].map((pe) => rig.read('S', 'GICR_IGROUPR0', { pe }))).toEqual([0, ALL]);
+    expect(rig.read('S', 'GICR_WAKER', { pe: 1 })).toBe(0);
+    expect(rig.read('S', 'GICD_IGROUPR1')).toBe(0);
   });
 });

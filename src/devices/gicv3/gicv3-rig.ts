@@ -4,10 +4,13 @@ import { GICD_REGS, GICR_REGS, GICR_STRIDE_BYTES } from './maps.ts';
 /** Security state of an access on the bus. */
 export type World = 'S' | 'NS';
 
-/** Where a PE runs, with SCR_EL3 and HCR_EL2 clear but for SCR_EL3.NS. */
+/** EL3. Here and below SCR_EL3 and HCR_EL2 are clear but for SCR_EL3.NS. */
 export const EL3: IccContext = at(3, { nonSecure: false, scrNs: false });
+/** Secure EL1. */
 export const S_EL1: IccContext = at(1, { nonSecure: false, scrNs: false });
+/** Non-secure EL1, SCR_EL3.NS set. */
 export const NS_EL1: IccContext = at(1, {});
+/** Non-secure EL2. */
 export const NS_EL2: IccContext = at(2, {});
 /** The only state of a PE without EL2 and EL3. */
 export const LONE_EL1: IccContext = at(1, { el3: false, el2: false });

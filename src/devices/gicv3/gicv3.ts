@@ -1,10 +1,9 @@
 import type { Device, PlainData } from '../device.ts';
 import { numbers, section } from './bank.ts';
-import { GicCore, type Gicv3Host, type Gicv3Options, SPI_FIRST } from './core.ts';
+import { GicCore, type Gicv3Host, type Gicv3Options } from './core.ts';
 import { CpuInterfaces } from './cpu-interface.ts';
 import { Distributor } from './distributor.ts';
 import { type IccContext, type IccName, type IccOutcome, iccAccess } from './icc.ts';
-import { GICD_CTLR } from './maps.ts';
 import { Redistributors } from './redistributor.ts';
 
 /*
@@ -163,12 +162,6 @@ export class Gicv3 {
   reset(): void {
     this.#core.resetRegisters();
     this.#core.updateAll();
-  }
-
-  /** GICD_CTLR.DS as it is now, and how many interrupts there are: for the debugger's view. */
-  get summary(): { readonly ds: boolean; readonly pes: number; readonly intids: number; readonly ctlr: number } {
-    const core = this.#core;
-    return { ds: core.ds, pes: core.pes, intids: SPI_FIRST + core.spiCount, ctlr: core.ctlr | GICD_CTLR.ARE };
   }
 }
 

@@ -55,6 +55,15 @@ describe('generation of SGIs', () => {
     expect(rig.inputs).toEqual(['IRQ', 'IRQ', '-', 'IRQ']);
   });
 
+  it('a PE with Aff0 above 15 is out of reach of a list, since RSS is 0, but not of IRM = 1', () => {
+    const rig = new Rig({ pes: 2, mpidrAffinities: [0, 32] }).open();
+    rig.arm(3, 0x80, { pe: 1 });
+    rig.set('ICC_SGI1R_EL1', sgi(3, { list: 1 }), 0);
+    expect(rig.inputs).toEqual(['-', '-']);
+    rig.set('ICC_SGI1R_EL1', sgi(3, { irm: 1 }), 0);
+    expect(rig.inputs).toEqual(['-', 'IRQ']);
+  });
+
   it('a second SGI before the first is acknowledged is the same one; after it, another', () => {
     const rig = new Rig().open();
     rig.arm(3, 0x80);

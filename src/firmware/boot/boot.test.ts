@@ -124,7 +124,7 @@ describe('the device tree that is handed over', () => {
     expect(readU64(handed?.chosen?.get('linux,initrd-end'))).toBe(0x4800_0005n);
   });
 
-  it('a supplied blob keeps its command line when none is given, loses a stale initrd, gets the memory there is', () => {
+  it('a supplied blob keeps its command line when none is given, loses an old initrd, gets the memory there is', () => {
     const supplied = fdtTree(
       fdtNode('', { '#address-cells': 1, '#size-cells': 1, model: 'theirs' }, [
         fdtNode('memory', { device_type: 'memory', reg: cells(0, 0x1000) }),

@@ -114,7 +114,7 @@ export function parseImage(bytes: Uint8Array): ImageHeader {
   if (foreign)
     throw new BootError('E_KERNEL_NOT_IMAGE', `kernel: not an arm64 Image but ${foreign.what}. ${foreign.advice}`);
   if (bytes.length < IMAGE_HEADER_SIZE_BYTES) {
-    const found = `the file has ${bytes.length} bytes, fewer than the ${IMAGE_HEADER_SIZE_BYTES} of an arm64 Image header`;
+    const found = `the file has ${bytes.length} bytes, fewer than the ${IMAGE_HEADER_SIZE_BYTES} of an Image header`;
     throw new BootError('E_KERNEL_TRUNCATED', `kernel: ${found}. Copy or build the Image again.`);
   }
   const data = view(bytes);

@@ -37,7 +37,7 @@ function isEntryPoint(host: FirmwareHost, entryPa: bigint): boolean {
   return (entryPa & 3n) === 0n && host.ramContains(entryPa);
 }
 
-/** "CPU_SUSPEND". StateID is the platform's: any is taken. Standby of more than one PE's power domain does not exist. */
+/** "CPU_SUSPEND". StateID is the platform's: any is taken. Standby above one PE's power domain does not exist. */
 function CPU_SUSPEND(host: FirmwareHost, caller: Caller, args: readonly bigint[]): CallResult {
   const powerState = Number(BigInt.asUintN(32, args[0]));
   const start: StartPoint = { entryPa: args[1], contextId: args[2] };

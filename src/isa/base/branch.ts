@@ -64,7 +64,13 @@ function register(name: string, mnemonic: string, opc: string, before: (b: Build
   });
 }
 
-function exception(name: string, mnemonic: string, opc: string, ll: string, helper: (typeof HELPERS)['supervisorCall']): Clause {
+function exception(
+  name: string,
+  mnemonic: string,
+  opc: string,
+  ll: string,
+  helper: (typeof HELPERS)['supervisorCall'],
+): Clause {
   return insn(name, `11010100 ${opc} imm16:16 000 ${ll}`, {
     asm: `${mnemonic} {imm16:x}`,
     imm: { imm: ['u16', (f) => f.imm16!] },
@@ -90,7 +96,10 @@ export const BRANCH: readonly Clause[] = [
   register('BR', 'br', '0000', () => {}),
   register('BLR', 'blr', '0001', link),
   register('RET', 'ret', '0010', () => {}),
-  insn('ERET', '1101011 0100 11111 000000 11111 00000', { asm: 'eret', lift: (b) => void b.call(HELPERS.exceptionReturn) }),
+  insn('ERET', '1101011 0100 11111 000000 11111 00000', {
+    asm: 'eret',
+    lift: (b) => void b.call(HELPERS.exceptionReturn),
+  }),
   exception('SVC', 'svc', '000', '01', HELPERS.supervisorCall),
   exception('HVC', 'hvc', '000', '10', HELPERS.hypervisorCall),
   exception('SMC', 'smc', '000', '11', HELPERS.secureMonitorCall),

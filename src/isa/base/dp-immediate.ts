@@ -26,7 +26,13 @@ function addSub(name: string, mnemonic: string, op: number, s: number): Clause {
   });
 }
 
-function logical(name: string, mnemonic: string, opc: string, flags: boolean, f: (b: Builder, x: Val, y: Val) => Val): Clause {
+function logical(
+  name: string,
+  mnemonic: string,
+  opc: string,
+  flags: boolean,
+  f: (b: Builder, x: Val, y: Val) => Val,
+): Clause {
   const value = (v: FieldValues): bigint | undefined => decodeBitMask(v.N!, v.immr!, v.imms!, v.sf ? 64 : 32);
   return insn(name, `sf ${opc} 100100 N immr:6 imms:6 Rn:5 Rd:5`, {
     asm: `${mnemonic} {Rd:${flags ? 'r' : 'rsp'}}, {Rn:r}, {N.immr.imms:bitmask}`,
@@ -54,7 +60,12 @@ function moveWide(name: string, mnemonic: string, opc: string, lift: (b: Builder
 }
 
 /** What SBFM, BFM and UBFM have in common: the source rotated right by R, and the two masks of DecodeBitMasks. */
-function bitfield(name: string, mnemonic: string, opc: string, finish: (b: Builder, f: FieldValues, field: BitfieldParts) => Val): Clause {
+function bitfield(
+  name: string,
+  mnemonic: string,
+  opc: string,
+  finish: (b: Builder, f: FieldValues, field: BitfieldParts) => Val,
+): Clause {
   return insn(name, `sf ${opc} 100110 N immr:6 imms:6 Rn:5 Rd:5`, {
     asm: `${mnemonic} {Rd:r}, {Rn:r}, {immr:u}, {imms:u}`,
     imm: { R: ['u8', (f) => f.immr!], S: ['u8', (f) => f.imms!] },

@@ -72,7 +72,7 @@ export interface SysOperation {
 }
 
 /** op1:CRn:CRm:op2 as one number, in the order of the encoding. */
-function sysKey(op1: number, CRn: number, CRm: number, op2: number): number {
+export function sysKey(op1: number, CRn: number, CRm: number, op2: number): number {
   return (op1 << 11) | (CRn << 7) | (CRm << 3) | op2;
 }
 

@@ -54,8 +54,9 @@ export const VIRT_INTIDS = {
 
 /** Most PEs this board takes. */
 export const VIRT_PES_MAX = 8;
-/** Least and most RAM. The least is what one 2 MiB-aligned kernel and its tree need; the most is `ram` above. */
+/** Least RAM: a small kernel 2 MiB in, its initrd, and 2 MiB of device tree. */
 export const VIRT_RAM_MIN_BYTES = 16 * 2 ** 20;
+/** Most RAM: all of `ram` above. */
 export const VIRT_RAM_MAX_BYTES = VIRT_MEMORY_MAP.ram.sizeBytes;
 /** Frequency of the clock that PL011 and PL031 name in the tree. */
 export const APB_PCLK_HZ = 24_000_000;

@@ -1,0 +1,268 @@
+import { EC, FSC, fsc, issForDataAbort, issForInstructionAbort } from '../arch/esr.ts';
+import { DATA_TLB_BASE, DATA_TLB_ENTRIES, PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
+import type { Interpreter } from '../engine/interpreter.ts';
+import { type GuestMemory, PAGE_BYTES } from '../engine/memory.ts';
+import { RAM_BASE } from '../engine/records.ts';
+import type { Exceptions } from './exceptions.ts';
+import type { Mmu, Translation } from './mmu.ts';
+import type { BusPort } from './ports.ts';
+import { type PeState, sysregOffset } from './state.ts';
+
+const SCTLR = [0, sysregOffset('SCTLR_EL1'), sysregOffset('SCTLR_EL2'), sysregOffset('SCTLR_EL3')];
+const SCTLR_A = 2;
+
+/** Bits of the access word that generated code hands over; see `accessWord` of the engine. */
+const ALWAYS_ALIGNED = 1 << 10;
+const UNPRIVILEGED = 1 << 11;
+const READ_FOR_WRITE = 1 << 13;
+
+/** Loads, stores and fetches that generated code could not make by itself. */
+export class MemoryAccess {
+  private readonly s: PeState;
+  private readonly memory: GuestMemory;
+  private readonly mmu: Mmu;
+  private readonly exceptions: Exceptions;
+  private readonly bus: BusPort;
+  private readonly ramBasePa: number;
+  private readonly engine: () => Interpreter;
+
+  constructor(parts: {
+    s: PeState;
+    memory: GuestMemory;
+    mmu: Mmu;
+    exceptions: Exceptions;
+    bus: BusPort;
+    ramBasePa: number;
+    engine: () => Interpreter;
+  }) {
+    this.s = parts.s;
+    this.memory = parts.memory;
+    this.mmu = parts.mmu;
+    this.exceptions = parts.exceptions;
+    this.bus = parts.bus;
+    this.ramBasePa = parts.ramBasePa;
+    this.engine = parts.engine;
+  }
+
+  // --- faults ---
+
+  private far(hi: number, lo: number): bigint {
+    return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+  }
+  private dataAbort(hi: number, lo: number, code: number, write: boolean): 1 {
+    this.exceptions.sync(EC.DataAbortLowerEL, issForDataAbort({ fsc: code, wnr: write }), { far: this.far(hi, lo) });
+    this.s.set32(PE_DERIVED.diverted, 0);
+    return 1;
+  }
+
+  // --- slow path of loads and stores ---
+
+  /** See `EngineHost.slowLoad`. */
+  load(record: number, word: number): number {
+    return this.access(record, word, false);
+  }
+  /** See `EngineHost.slowStore`. */
+  store(record: number, word: number): number {
+    return this.access(record, word, true);
+  }
+
+  private access(record: number, word: number, write: boolean): number {
+    const { s } = this;
+    const at = (s.base + PE_DERIVED.slowVa.offset) >> 2;
+    const lo = s.i32[at]! >>> 0;
+    const hi = s.i32[at + 1]! >>> 0;
+    if (record) s.pc = this.engine().pcOfRecord(s.base, record);
+    const bytes = word & 31;
+    const align = (word >> 5) & 31;
+    const el = word & UNPRIVILEGED && s.el === 1 && !s.get32(PE_STATE.UAO) ? 0 : s.el;
+    const needsWrite = write || (word & READ_FOR_WRITE) !== 0;
+    const misaligned = (lo & (align - 1)) !== 0;
+    if (misaligned && (word & ALWAYS_ALIGNED || s.sysLow(SCTLR[el === 0 ? 1 : el]!) & SCTLR_A)) {
+      return this.dataAbort(hi, lo, FSC.Alignment, write);
+    }
+    const offset = lo & (PAGE_BYTES - 1);
+    if (offset + bytes <= PAGE_BYTES) return this.within(hi, lo, bytes, 0, { write, needsWrite, el, misaligned, last: true });
+    return this.crossing(hi, lo, bytes, { write, needsWrite, el, misaligned, last: false });
+  }
+
+  /** An access over a page border: both pages are translated before anything is written. */
+  private crossing(hi: number, lo: number, bytes: number, how: How): number {
+    const first = PAGE_BYTES - (lo & (PAGE_BYTES - 1));
+    const lo2 = (lo + first) >>> 0;
+    const hi2 = lo2 < lo ? (hi + 1) >>> 0 : hi;
+    if (how.write) {
+      const probe = this.translate(hi2, lo2, how);
+      if (probe.fault >= 0) {
+        const early = this.translate(hi, lo, how);
+        return early.fault >= 0 ? this.dataAbort(hi, lo, early.fault, true) : this.dataAbort(hi2, lo2, this.translate(hi2, lo2, how).fault, true);
+      }
+      if (probe.device) return this.dataAbort(hi2, lo2, FSC.Alignment, true);
+    }
+    return this.within(hi, lo, first, 0, how) || this.within(hi2, lo2, bytes - first, first, how);
+  }
+
+  private translate(hi: number, lo: number, how: How): Translation {
+    return this.mmu.translate(hi, lo, {
+      kind: how.needsWrite ? 'write' : 'read',
+      el: how.el,
+      pan: how.el === 1 && this.s.get32(PE_STATE.PAN) !== 0,
+    });
+  }
+
+  /** WnR of an atomic access: 0 if a read of the address would have faulted too. */
+  private onlyWriteFaults(hi: number, lo: number, code: number, how: How): boolean {
+    if (!how.needsWrite || isExternal(code)) return false;
+    return this.translate(hi, lo, { ...how, needsWrite: false }).fault < 0;
+  }
+
+  /** Bytes that lie in one page; `done` bytes of the value come before them. */
+  private within(hi: number, lo: number, bytes: number, done: number, how: How): number {
+    const t = this.translate(hi, lo, how);
+    if (t.fault >= 0) return this.dataAbort(hi, lo, t.fault, how.write || this.onlyWriteFaults(hi, lo, t.fault, how));
+    if (t.device && (how.misaligned || !how.last)) return this.dataAbort(hi, lo, FSC.Alignment, how.write);
+    const page = this.mmu.ramPage(t.pa);
+    if (page < 0) return this.device(hi, lo, t.pa, bytes, done, how);
+    const value = this.s.base + PE_DERIVED.slowValue.offset + done;
+    const ram = t.pa - this.ramBasePa;
+    if (how.write) this.writeRam(ram, value, bytes);
+    else this.memory.u8.copyWithin(value, RAM_BASE + ram, RAM_BASE + ram + bytes);
+    if (how.last && !t.device) this.cache(hi, lo, page, t, how);
+    return 0;
+  }
+
+  private writeRam(ram: number, value: number, bytes: number): void {
+    const { memory } = this;
+    const watched = memory.beforeWrite(ram, bytes);
+    if (!watched) {
+      memory.u8.copyWithin(RAM_BASE + ram, value, value + bytes);
+      return;
+    }
+    // A descriptor that was invalid was not cached; only one that was valid and changes makes translations stale.
+    const first = (RAM_BASE + (ram & ~7)) >>> 2;
+    const last = (RAM_BASE + ((ram + bytes - 1) & ~7)) >>> 2;
+    const before: number[] = [];
+    for (let i = first; i <= last + 1; i++) before.push(memory.i32[i]!);
+    memory.u8.copyWithin(RAM_BASE + ram, value, value + bytes);
+    for (let i = 0; i < before.length; i += 2) {
+      const same = before[i] === memory.i32[first + i] && before[i + 1] === memory.i32[first + i + 1];
+      if (!same && before[i]! & 1) {
+        memory.flushTranslations();
+        return;
+      }
+    }
+  }
+
+  /** Remembers a translation to Normal memory in RAM for generated code. */
+  private cache(hi: number, lo: number, page: number, t: Translation, how: How): void {
+    const { s, memory } = this;
+    // The two halves of a VA space have contexts of their own; an address whose bit 63 does not say which is not cached.
+    if (hi >>> 31 !== ((hi >>> 23) & 1)) return;
+    const unpriv = how.el !== s.el;
+    const low = unpriv ? PE_DERIVED.unprivLow : PE_DERIVED.contextLow;
+    const context = s.get64({ ...low, offset: low.offset + (hi >>> 31) * 8 });
+    const entry = (s.base + DATA_TLB_BASE + (((lo >>> 12) & (DATA_TLB_ENTRIES - 1)) << 5)) >> 2;
+    const tagLow = (lo & -PAGE_BYTES) | Number(context);
+    const writes = t.writable && memory.writesFreely(page);
+    this.tag(entry, tagLow, hi, t.readable);
+    this.tag(entry + 2, writes ? tagLow : 0, writes ? hi : 0, writes);
+    memory.i32[entry + 4] = (RAM_BASE + page * PAGE_BYTES - (lo & -PAGE_BYTES)) | 0;
+  }
+  private tag(at: number, low: number, hi: number, valid: boolean): void {
+    this.memory.i32[at] = valid ? low : 0;
+    this.memory.i32[at + 1] = valid ? hi | 0 : 0;
+  }
+
+  /** An access outside RAM: 1, 2, 4 bytes, or 8 and 16 in parts of 4, lowest address first. */
+  private device(hi: number, lo: number, pa: number, bytes: number, done: number, how: How): number {
+    const { s } = this;
+    const nonSecure = !this.exceptions.secure;
+    const value = s.base + PE_DERIVED.slowValue.offset + done;
+    const size = Math.min(bytes, 4) as 1 | 2 | 4;
+    if (size === (3 as number)) return this.dataAbort(hi, lo, FSC.SyncExternal, how.write);
+    for (let i = 0; i < bytes; i += size) {
+      if (how.write) {
+        const part = size === 4 ? s.view.getUint32(value + i, true) : size === 2 ? s.view.getUint16(value + i, true) : s.view.getUint8(value + i);
+        if (this.bus.write(pa + i, size, part, s.index, nonSecure) === 'abort') return this.dataAbort(hi, lo, FSC.SyncExternal, true);
+      } else {
+        const part = this.bus.read(pa + i, size, s.index, nonSecure);
+        if (part === 'abort') return this.dataAbort(hi, lo, FSC.SyncExternal, false);
+        if (size === 4) s.view.setUint32(value + i, part, true);
+        else if (size === 2) s.view.setUint16(value + i, part, true);
+        else s.view.setUint8(value + i, part);
+      }
+    }
+    return 0;
+  }
+
+  // --- fetch ---
+
+  /** See `EngineHost.fetchMiss`. */
+  fetch(): boolean {
+    const { s } = this;
+    if (s.get32(PE_STATE.IL)) return this.abandon(() => this.exceptions.sync(EC.IllegalState, 0));
+    const va = s.pc;
+    const canonical = this.mmu.branchAddress(s.el, va);
+    if (canonical !== va) {
+      s.pc = canonical;
+      return true;
+    }
+    if (va & 3n) return this.abandon(() => this.exceptions.sync(EC.PCAlignment, 0, { far: va }));
+    const hi = Number(va >> 32n);
+    const lo = Number(va & 0xffff_ffffn);
+    const t = this.mmu.translate(hi, lo, { kind: 'fetch', el: s.el, pan: false });
+    const page = t.fault >= 0 ? -1 : this.mmu.ramPage(t.pa);
+    if (page < 0) {
+      const code = t.fault >= 0 ? t.fault : FSC.SyncExternal;
+      return this.abandon(() => this.exceptions.sync(EC.InstructionAbortLowerEL, issForInstructionAbort({ fsc: code }), { far: va }));
+    }
+    const context = s.get64({ ...PE_DERIVED.fetchLow, offset: PE_DERIVED.fetchLow.offset + (hi >>> 31) * 8 });
+    this.engine().mapExec(s.base, (va & ~0xfffn) | context, lo >>> 12, page);
+    return true;
+  }
+  private abandon(take: () => void): false {
+    take();
+    this.s.set32(PE_DERIVED.diverted, 0);
+    return false;
+  }
+
+  // --- for helpers ---
+
+  /** Translates a VA for a helper that then acts on physical memory; takes the Data Abort and gives undefined if it faults. */
+  probe(va: bigint, write: boolean, options: { alignBytes?: number; cacheMaintenance?: boolean; el?: number } = {}): number | undefined {
+    const hi = Number(va >> 32n);
+    const lo = Number(va & 0xffff_ffffn);
+    const fail = (code: number): undefined => {
+      const iss = issForDataAbort({ fsc: code, wnr: write || options.cacheMaintenance === true, cm: options.cacheMaintenance === true });
+      this.exceptions.sync(EC.DataAbortLowerEL, iss, { far: va });
+      return undefined;
+    };
+    if (options.alignBytes && va % BigInt(options.alignBytes)) return fail(FSC.Alignment);
+    const el = options.el ?? this.s.el;
+    const t = this.mmu.translate(hi, lo, { kind: write ? 'write' : 'read', el, pan: el === 1 && this.s.get32(PE_STATE.PAN) !== 0 });
+    return t.fault >= 0 ? fail(t.fault) : t.pa;
+  }
+
+  /** Zeroes a block for DC ZVA; false when an exception was taken, as for Device memory. */
+  zero(pa: number, sizeBytes: number, va: bigint): boolean {
+    if (this.mmu.ramPage(pa) < 0 || this.mmu.lastWasDevice) {
+      const iss = issForDataAbort({ fsc: this.mmu.lastWasDevice ? FSC.Alignment : FSC.SyncExternal, wnr: true });
+      this.exceptions.sync(EC.DataAbortLowerEL, iss, { far: va });
+      return false;
+    }
+    this.memory.write(pa - this.ramBasePa, new Uint8Array(sizeBytes));
+    return true;
+  }
+}
+
+interface How {
+  readonly write: boolean;
+  readonly needsWrite: boolean;
+  readonly el: number;
+  readonly misaligned: boolean;
+  /** False for the parts of an access that crosses a page. */
+  readonly last: boolean;
+}
+
+function isExternal(code: number): boolean {
+  return (code & ~3) === fsc('SyncExternalOnWalk', 0);
+}

@@ -1,0 +1,407 @@
+import { EC, FP_ACCESS_ISS, WFX_ISS } from '../arch/esr.ts';
+import { PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
+import type { ImplementedEls, Profile } from '../arch/profiles.ts';
+import { sysregByName } from '../arch/sysregs/index.ts';
+import { PSTATE_IMMEDIATES } from '../arch/sysregs/sysops.ts';
+import type { Interpreter } from '../engine/interpreter.ts';
+import type { GuestMemory } from '../engine/memory.ts';
+import { RAM_BASE } from '../engine/records.ts';
+import { MemoryAccess } from './access.ts';
+import { type ContextNumbers, TranslationContexts } from './contexts.ts';
+import { Exceptions } from './exceptions.ts';
+import { ExclusiveMonitor } from './exclusive.ts';
+import { Mmu } from './mmu.ts';
+import type { BusPort, GicPort, MachinePort } from './ports.ts';
+import { el2Enabled } from './routing.ts';
+import { PeState, sysregOffset } from './state.ts';
+import type { SysregContext } from './sysregs/computed.ts';
+import { type ClaimTags, debugRegisters, emptyRecord, type ErrorRecord, rasRegisters } from './sysregs/debug-ras.ts';
+import { identification, mpidrOf } from './sysregs/identification.ts';
+import { SPECIAL } from './sysregs/special.ts';
+import { Sysregs } from './sysregs/sysregs.ts';
+import { SystemInstructions } from './system-instructions.ts';
+import { TIMERS, Timers } from './timers.ts';
+
+/** Values of `PE_STATE.waitState`. */
+export const WAIT = { RUNNING: 0, WFI: 1, WFE: 2, OFF: 3 } as const;
+
+/** What a PE is made of. */
+export interface PeParts {
+  readonly memory: GuestMemory;
+  readonly index: number;
+  readonly affinity: number;
+  readonly profile: Profile;
+  readonly els: ImplementedEls;
+  readonly bus: BusPort;
+  readonly machine: MachinePort;
+  readonly ramBasePa: number;
+  readonly contexts: ContextNumbers;
+  gic(): GicPort;
+  engine(): Interpreter;
+}
+
+const SCTLR = [0, sysregOffset('SCTLR_EL1'), sysregOffset('SCTLR_EL2'), sysregOffset('SCTLR_EL3')];
+const CPACR_EL1 = sysregOffset('CPACR_EL1');
+const CPTR_EL2 = sysregOffset('CPTR_EL2');
+const CPTR_EL3 = sysregOffset('CPTR_EL3');
+const HCR_EL2 = sysregOffset('HCR_EL2');
+const SCR_EL3 = sysregOffset('SCR_EL3');
+const TFP = 1 << 10;
+/** WFI and WFE traps: SCTLR_EL1.nTWI and nTWE, HCR_EL2.TWI and TWE, SCR_EL3.TWI and TWE, WFI first. */
+const WFX = { sctlr: [16, 18], hcr: [13, 14], scr: [12, 13] } as const;
+
+/** One processing element. */
+export class Pe {
+  readonly s: PeState;
+  readonly mmu: Mmu;
+  readonly exceptions: Exceptions;
+  readonly access: MemoryAccess;
+  readonly sysregs: Sysregs;
+  readonly system: SystemInstructions;
+  readonly timers: Timers;
+  readonly monitor: ExclusiveMonitor;
+  readonly affinity: number;
+  /** Interrupt lines from the GIC. */
+  irq = false;
+  fiq = false;
+  private readonly parts: PeParts;
+  private readonly contexts: TranslationContexts;
+  private readonly virtual: { vpidr: bigint; vmpidr: bigint };
+  private readonly claim: ClaimTags = { value: 0n };
+  private readonly records: ErrorRecord[];
+
+  constructor(parts: PeParts) {
+    this.parts = parts;
+    this.affinity = parts.affinity;
+    this.s = new PeState(parts.memory, parts.index, parts.profile, parts.els);
+    this.mmu = new Mmu(this.s, parts.memory, parts.ramBasePa);
+    this.contexts = new TranslationContexts(this.s, parts.contexts);
+    this.exceptions = new Exceptions(this.s, parts.machine, () => parts.gic(), () => this.modeChanged());
+    const { s, mmu, exceptions } = this;
+    this.access = new MemoryAccess({ s, mmu, exceptions, memory: parts.memory, bus: parts.bus, ramBasePa: parts.ramBasePa, engine: () => parts.engine() });
+    this.monitor = new ExclusiveMonitor(s, this.access);
+    this.timers = new Timers(s, () => parts.machine.count(), () => parts.machine.timersChanged(parts.index));
+    this.virtual = { vpidr: parts.profile.midr, vmpidr: mpidrOf(parts.affinity) };
+    this.records = Array.from({ length: parts.profile.errorRecords }, emptyRecord);
+    const context = this.sysregContext();
+    this.sysregs = new Sysregs(
+      context,
+      {
+        ...SPECIAL,
+        ...identification(parts.affinity, this.virtual),
+        ...this.timers.registers(),
+        ...debugRegisters(this.claim),
+        ...rasRegisters(this.records),
+      },
+      this.effects(),
+    );
+    this.system = new SystemInstructions(context, mmu);
+  }
+
+  private sysregContext(): SysregContext {
+    const pe = this;
+    return {
+      s: pe.s,
+      exceptions: pe.exceptions,
+      access: pe.access,
+      machine: pe.parts.machine,
+      gic: () => pe.parts.gic(),
+      lines: () => ({ irq: pe.irq, fiq: pe.fiq }),
+      transferRegister: () => pe.instructionWord() & 31,
+      modeChanged: () => pe.modeChanged(),
+      masksChanged: () => pe.interruptsChanged(),
+    };
+  }
+
+  private effects(): Record<string, () => void> {
+    const translation = (): void => {
+      this.mmu.controlsChanged();
+      this.contexts.controlsChanged();
+      this.modeChanged();
+    };
+    const table: Record<string, () => void> = {};
+    for (const el of [1, 2, 3]) for (const r of ['SCTLR', 'TCR', 'MAIR', 'TTBR0']) table[`${r}_EL${el}`] = translation;
+    table.TTBR1_EL1 = translation;
+    for (const r of ['CPACR_EL1', 'CPTR_EL2', 'CPTR_EL3']) table[r] = () => this.modeChanged();
+    for (const r of ['HCR_EL2', 'SCR_EL3']) {
+      table[r] = () => {
+        translation();
+        this.parts.gic().update(this.parts.index);
+        this.interruptsChanged();
+      };
+    }
+    table.CNTVOFF_EL2 = () => this.parts.machine.timersChanged(this.parts.index);
+    return table;
+  }
+
+  // --- derived state ---
+
+  /** Recomputes what follows from the Exception level, PSTATE and control registers. */
+  modeChanged(): void {
+    const { s } = this;
+    this.contexts.modeChanged();
+    s.set32(PE_DERIVED.fpTrapped, this.fpTrapTarget());
+    const control = s.sysLow(SCTLR[s.el === 0 ? 1 : s.el]!);
+    s.set32(PE_DERIVED.spAlignMask, control & (s.el === 0 ? 1 << 4 : 1 << 3) ? 15 : 0);
+  }
+  /** Recomputes everything derived, after the state was written from outside. */
+  stateReplaced(): void {
+    this.mmu.controlsChanged();
+    this.contexts.controlsChanged();
+    this.modeChanged();
+    this.interruptsChanged();
+  }
+  /** The Exception level to which FP and SIMD instructions trap now, or 0. DDI 0487, "CPACR_EL1.FPEN". */
+  private fpTrapTarget(): 0 | 1 | 2 | 3 {
+    const { s } = this;
+    const enable = (s.sysLow(CPACR_EL1) >>> 20) & 3;
+    if (s.el <= 1 && (enable === 3 ? false : enable === 1 ? s.el === 0 : true)) return this.exceptions.syncTarget() === 2 ? 2 : 1;
+    if (s.el <= 2 && el2Enabled({ el2: s.els.el2, secure: this.exceptions.secure }) && s.sysLow(CPTR_EL2) & TFP) return 2;
+    return s.els.el3 && s.sysLow(CPTR_EL3) & TFP ? 3 : 0;
+  }
+
+  /** The GIC's outputs for this PE changed. */
+  setInterruptLines(irq: boolean, fiq: boolean): void {
+    this.irq = irq;
+    this.fiq = fiq;
+    this.interruptsChanged();
+  }
+  /** Lines or masks changed: a PE that waits looks again, and the run comes back if something is pending. */
+  interruptsChanged(): void {
+    const pending = this.irq || this.fiq || this.s.get32(PE_STATE.serrorPending) !== 0;
+    this.s.set32(PE_DERIVED.interruptPending, pending ? 1 : 0);
+    if (pending) this.parts.machine.requestBoundary();
+  }
+  /** Something that ends WFI is pending, whatever the masks. */
+  get wakes(): boolean {
+    return this.s.get32(PE_DERIVED.interruptPending) !== 0;
+  }
+  /** An SError arrives with a syndrome (ISS, 25 bits). */
+  raiseSError(syndrome: number): void {
+    this.s.set32(PE_STATE.serrorPending, 1);
+    this.s.set64(PE_STATE.serrorSyndrome, BigInt(syndrome));
+    this.interruptsChanged();
+  }
+
+  /** The instruction at PC, or 0 when it cannot be read. */
+  instructionWord(): number {
+    const pc = this.s.pc;
+    const t = this.mmu.translate(Number(pc >> 32n), Number(pc & 0xffff_ffffn), { kind: 'fetch', el: this.s.el, pan: false });
+    const page = t.fault >= 0 ? -1 : this.mmu.ramPage(t.pa);
+    return page < 0 ? 0 : this.s.view.getUint32(RAM_BASE + (t.pa - this.parts.ramBasePa), true);
+  }
+
+  // --- waiting ---
+
+  private nextInstruction(): void {
+    this.s.pc = BigInt.asUintN(64, this.s.pc + 4n);
+  }
+  private waitTrapped(event: 0 | 1): boolean {
+    const { s } = this;
+    const iss = event ? WFX_ISS.WFE : WFX_ISS.WFI;
+    if (s.el === 0 && !(s.sysLow(SCTLR[1]!) & (1 << WFX.sctlr[event]))) {
+      this.exceptions.sync(EC.WFxTrap, iss);
+      return true;
+    }
+    const secure = this.exceptions.secure;
+    if (s.el <= 1 && el2Enabled({ el2: s.els.el2, secure }) && s.sysLow(HCR_EL2) & (1 << WFX.hcr[event])) {
+      this.exceptions.sync(EC.WFxTrap, iss, { target: 2 });
+      return true;
+    }
+    if (s.el <= 2 && s.els.el3 && s.sysLow(SCR_EL3) & (1 << WFX.scr[event])) {
+      this.exceptions.sync(EC.WFxTrap, iss, { target: 3 });
+      return true;
+    }
+    return false;
+  }
+  private waitForInterrupt(): void {
+    if (!this.wakes && this.waitTrapped(0)) return;
+    this.nextInstruction();
+    if (this.wakes) return;
+    this.s.set32(PE_STATE.waitState, WAIT.WFI);
+    this.parts.machine.endTurn();
+  }
+  private waitForEvent(): void {
+    const { s } = this;
+    if (s.get32(PE_STATE.eventRegister)) {
+      s.set32(PE_STATE.eventRegister, 0);
+      return this.nextInstruction();
+    }
+    if (!this.wakes && this.waitTrapped(1)) return;
+    this.nextInstruction();
+    if (!this.wakes) s.set32(PE_STATE.waitState, WAIT.WFE);
+    this.parts.machine.endTurn();
+  }
+  /** SEV from any PE, or a cleared global monitor. */
+  signalEvent(): void {
+    const waits = this.s.get32(PE_STATE.waitState) === WAIT.WFE;
+    if (waits) this.s.set32(PE_STATE.waitState, WAIT.RUNNING);
+    else this.s.set32(PE_STATE.eventRegister, 1);
+  }
+
+  // --- helpers of generated code ---
+
+  private writePstate(op: number, imm: number): void {
+    const { s } = this;
+    const row = PSTATE_IMMEDIATES.find((p) => p.op1 === op >> 3 && p.op2 === (op & 7));
+    if (!row || (row.feature && !s.profile.features.has(row.feature)) || (s.el === 0 && row.el > 0)) return this.exceptions.undefined();
+    if (s.el === 0 && row.name.startsWith('DAIF') && !(s.sysLow(SCTLR[1]!) & (1 << 9))) {
+      // SCTLR_EL1.UMA is 0: reported as a trapped System register access with the instruction's own encoding.
+      const word = this.instructionWord();
+      const iss = (((word >>> 5) & 7) << 17) | (((word >>> 16) & 7) << 14) | (4 << 10) | (31 << 5) | (((word >>> 8) & 15) << 1);
+      return this.exceptions.sync(EC.SystemRegisterTrap, iss);
+    }
+    this.assignPstate(row.name, imm & row.immMask);
+    this.nextInstruction();
+  }
+  private assignPstate(name: string, imm: number): void {
+    const { s } = this;
+    if (name === 'DAIFSet') s.set32(PE_STATE.DAIF, s.get32(PE_STATE.DAIF) | (imm << 6));
+    else if (name === 'DAIFClr') s.set32(PE_STATE.DAIF, s.get32(PE_STATE.DAIF) & ~(imm << 6));
+    else if (name === 'SPSel') s.setMode(s.el, imm);
+    else if (name === 'PAN') s.set32(PE_STATE.PAN, imm);
+    else if (name === 'UAO') s.set32(PE_STATE.UAO, imm);
+    if (name.startsWith('DAIF')) this.interruptsChanged();
+    else this.modeChanged();
+  }
+
+  private zeroBlock(va: bigint): void {
+    const key = ZVA_KEY;
+    if (this.s.el === 0 && !(this.s.sysLow(SCTLR[1]!) & (1 << 14))) {
+      this.system.execute(key, va);
+      return;
+    }
+    const size = 4 << this.s.profile.dczidBs;
+    const start = BigInt.asUintN(64, va) & ~BigInt(size - 1);
+    const pa = this.access.probe(start, true);
+    if (pa === undefined) return;
+    if (this.access.zero(pa, size, start)) this.nextInstruction();
+  }
+
+  /** The calls that generated code makes, for this PE. */
+  helpers(): Record<string, (...args: (number | bigint)[]) => number | bigint | undefined> {
+    const { exceptions: e, sysregs, system, s } = this;
+    const u64 = (v: number | bigint | undefined): bigint => BigInt.asUintN(64, BigInt(v!));
+    const key = (v: number | bigint | undefined): number => Number(v) & 0xffff;
+    const run = (f: (...args: (number | bigint)[]) => void) => (...args: (number | bigint)[]): undefined => void f(...args);
+    return {
+      undefinedInstruction: run((word) => this.undefinedInstruction(Number(word) >>> 0)),
+      fpAccessTrap: run(() => e.sync(EC.AdvSIMDFPAccessTrap, FP_ACCESS_ISS, { target: s.get32(PE_DERIVED.fpTrapped) as 1 | 2 | 3 })),
+      supervisorCall: run((imm) => e.supervisorCall(Number(imm))),
+      hypervisorCall: run((imm) => e.hypervisorCall(Number(imm))),
+      secureMonitorCall: run((imm) => e.secureMonitorCall(Number(imm))),
+      breakpoint: run((imm) => e.sync(EC.SoftwareBreakpoint, Number(imm) & 0xffff)),
+      halt: run(() => e.undefined()),
+      exceptionReturn: run(() => (s.el === 0 ? e.undefined() : e.exceptionReturn())),
+      readSysreg: (k) => sysregs.read(key(k)),
+      writeSysreg: run((k, v) => sysregs.write(key(k), u64(v)) && this.nextInstruction()),
+      writePstate: run((op, imm) => this.writePstate(Number(op), Number(imm))),
+      systemInstruction: run((k, v) => system.execute(key(k), u64(v)) && this.nextInstruction()),
+      systemInstructionRead: (k) => system.read(key(k)),
+      zeroBlock: run((va) => this.zeroBlock(u64(va))),
+      waitForInterrupt: run(() => this.waitForInterrupt()),
+      waitForEvent: run(() => this.waitForEvent()),
+      yieldTurn: run(() => {
+        this.nextInstruction();
+        this.parts.machine.endTurn();
+      }),
+      sendEvent: run(() => {
+        this.nextInstruction();
+        this.parts.machine.sendEventAll();
+      }),
+      sendEventLocal: run(() => {
+        this.nextInstruction();
+        s.set32(PE_STATE.eventRegister, 1);
+      }),
+      instructionBarrier: run(() => this.nextInstruction()),
+      errorBarrier: run(() => {
+        e.errorBarrier();
+        this.nextInstruction();
+        this.interruptsChanged();
+      }),
+      markExclusive: run((va, size) => this.monitor.mark(u64(va), Number(size))),
+      checkExclusive: (va, size) => this.monitor.check(u64(va), Number(size)),
+      clearExclusive: run(() => {
+        this.monitor.clear();
+        this.nextInstruction();
+      }),
+      spAlignmentFault: run(() => e.sync(EC.SPAlignment, 0)),
+    };
+  }
+
+  private undefinedInstruction(word: number): void {
+    const { s } = this;
+    if (s.el > 0) this.parts.machine.report(s.index, `0x${word.toString(16).padStart(8, '0')} at EL${s.el}: no such instruction, UNDEFINED`);
+    this.exceptions.undefined();
+  }
+
+  // --- state outside the memory ---
+
+  /** What is not in the PE's block of the memory, as plain data. */
+  state(): PeExtraState {
+    return {
+      timers: TIMERS.map((t) => ({ ...this.timers.state[t] })),
+      vpidr: this.virtual.vpidr,
+      vmpidr: this.virtual.vmpidr,
+      claim: this.claim.value,
+      records: this.records.map((r) => ({ ...r })),
+      irq: this.irq,
+      fiq: this.fiq,
+    };
+  }
+  /** Inverse of `state`; the caller has restored the PE's block before. */
+  load(state: PeExtraState): void {
+    TIMERS.forEach((t, i) => {
+      this.timers.state[t] = { ...state.timers[i]! };
+    });
+    this.virtual.vpidr = state.vpidr;
+    this.virtual.vmpidr = state.vmpidr;
+    this.claim.value = state.claim;
+    state.records.forEach((r, i) => {
+      Object.assign(this.records[i]!, r);
+    });
+    this.irq = state.irq;
+    this.fiq = state.fiq;
+    this.stateReplaced();
+  }
+
+  /** Cold reset: highest Exception level, MMU off, everything masked; PC is the caller's. */
+  reset(): void {
+    this.s.reset();
+    this.timers.reset();
+    this.virtual.vpidr = this.s.profile.midr;
+    this.virtual.vmpidr = mpidrOf(this.affinity);
+    this.claim.value = 0n;
+    for (const r of this.records) Object.assign(r, emptyRecord());
+    this.stateReplaced();
+  }
+
+  /** A system register by Arm's name, past access checks. Undefined when there is none. */
+  readRegister(name: string): bigint | undefined {
+    const row = sysregByName(name);
+    const r = row && this.s.sysregs.get(row.key);
+    return r && r.presence === 'present' ? this.sysregs.value(r) : undefined;
+  }
+  /** Writes a system register by name with its effects, past access checks; false when there is none. */
+  writeRegister(name: string, value: bigint): boolean {
+    const row = sysregByName(name);
+    const r = row && this.s.sysregs.get(row.key);
+    if (!r || r.presence !== 'present') return false;
+    this.sysregs.assign(r, value);
+    return true;
+  }
+}
+
+/** See `Pe.state`. */
+export interface PeExtraState {
+  readonly timers: readonly { ctl: number; cval: bigint }[];
+  readonly vpidr: bigint;
+  readonly vmpidr: bigint;
+  readonly claim: bigint;
+  readonly records: readonly ErrorRecord[];
+  readonly irq: boolean;
+  readonly fiq: boolean;
+}
+
+/** DC ZVA as a packed SYS encoding. */
+const ZVA_KEY = (1 << 14) | (3 << 11) | (7 << 7) | (4 << 3) | 1;

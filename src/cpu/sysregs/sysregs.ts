@@ -1,0 +1,159 @@
+/** MRS and MSR: presence, access rights, traps, then the value. DDI 0487, "The A64 System instruction class". */
+import { EC, FP_ACCESS_ISS, issForSysregKey } from '../../arch/esr.ts';
+import { PE_DERIVED } from '../../arch/pestate.ts';
+import { genericName, storedAfterWrite, sysregEncoding } from '../../arch/sysregs/index.ts';
+import { el2Enabled } from '../routing.ts';
+import { type PeSysreg, sysregOffset } from '../state.ts';
+import type { ComputedSysregs, SysregContext } from './computed.ts';
+import { type SysregTrap, trapsOf } from './traps.ts';
+
+const SCR_EL3 = sysregOffset('SCR_EL3');
+const SCR_ST = 1 << 11;
+/** Registers of the floating-point unit: the FP trap applies to them. */
+const FP_REGISTERS = new Set(['FPCR', 'FPSR']);
+
+/** What an access becomes before any value moves. */
+type Verdict = 'ok' | 'undefined' | 'zero' | { readonly trap: 1 | 2 | 3; readonly ec?: number };
+
+/** What happens after a stored register changed. */
+export type Effects = Readonly<Record<string, () => void>>;
+
+/** The System registers of one PE. */
+export class Sysregs {
+  private readonly c: SysregContext;
+  private readonly computed: ComputedSysregs;
+  private readonly effects: Effects;
+  private readonly traps = new Map<string, readonly SysregTrap[]>();
+
+  constructor(c: SysregContext, computed: ComputedSysregs, effects: Effects) {
+    this.c = c;
+    this.computed = computed;
+    this.effects = effects;
+  }
+
+  /** MRS of a packed encoding; 0 when an exception was taken instead. */
+  read(key: number): bigint {
+    const { c } = this;
+    const r = c.s.sysregs.get(key);
+    const verdict = this.verdict(key, r, false);
+    if (verdict === 'zero') return 0n;
+    if (verdict !== 'ok') {
+      this.refuse(key, verdict, true);
+      return 0n;
+    }
+    return this.value(r!);
+  }
+
+  /** MSR of a packed encoding. The caller moves PC on unless an exception was taken. */
+  write(key: number, value: bigint): boolean {
+    const r = this.c.s.sysregs.get(key);
+    const verdict = this.verdict(key, r, true);
+    if (verdict === 'zero') return true;
+    if (verdict !== 'ok') {
+      this.refuse(key, verdict, false);
+      return false;
+    }
+    this.assign(r!, value);
+    return true;
+  }
+
+  /** The value without access checks: for the debugger, and for firmware. */
+  value(r: PeSysreg): bigint {
+    const { c } = this;
+    const { name } = r.row;
+    const behaviour = this.computed[name];
+    if (behaviour) return behaviour.read?.(c) ?? 0n;
+    if (name.startsWith('ICC_')) return c.gic().iccRead(c.s.index, name, c.exceptions.iccContext());
+    return r.offset >= 0 ? c.s.sys(r.offset) : r.reset;
+  }
+
+  /** Writes without access checks, with all effects. */
+  assign(r: PeSysreg, value: bigint): void {
+    const { c } = this;
+    const { name } = r.row;
+    const behaviour = this.computed[name];
+    if (behaviour) behaviour.write?.(c, value);
+    else if (name.startsWith('ICC_')) c.gic().iccWrite(c.s.index, name, value, c.exceptions.iccContext());
+    else if (r.offset >= 0) {
+      c.s.setSys(r.offset, storedAfterWrite(r, c.s.sys(r.offset), value));
+      this.effects[name]?.();
+    }
+  }
+
+  // --- access rights ---
+
+  private verdict(key: number, r: PeSysreg | undefined, write: boolean): Verdict {
+    const { el } = this.c.s;
+    if (!r) return this.unnamed(key, write, el);
+    const { row } = r;
+    if (row.model === 'absent' || r.presence === 'undefined') return this.reservedId(key, write, el) ? 'zero' : 'undefined';
+    if (write ? row.access === 'RO' : row.access === 'WO') return 'undefined';
+    const writeEl = row.writeEl === 'highest' ? this.c.s.highestEl : row.writeEl;
+    if (el < (write ? (writeEl ?? row.el) : row.el)) return 'undefined';
+    if (r.presence === 'res0') return el === 3 ? 'zero' : 'undefined';
+    return this.special(row.name, write, el) ?? this.trapped(row.name, write, el) ?? 'ok';
+  }
+
+  /** Encodings no row names: the ID space reads as zero, everything else is UNDEFINED. */
+  private unnamed(key: number, write: boolean, el: number): Verdict {
+    return this.reservedId(key, write, el) ? 'zero' : 'undefined';
+  }
+  private reservedId(key: number, write: boolean, el: number): boolean {
+    const [op0, op1, crn, crm] = sysregEncoding(key);
+    return !write && el > 0 && op0 === 3 && op1 === 0 && crn === 0 && crm >= 1 && crm <= 7;
+  }
+
+  private special(name: string, write: boolean, el: number): Verdict | undefined {
+    const { c } = this;
+    if (name.startsWith('ICC_')) {
+      const outcome = c.gic().iccAccess(name, write ? 'write' : 'read', c.exceptions.iccContext());
+      return outcome === 'ok' ? undefined : outcome === 'undefined' ? 'undefined' : { trap: outcome === 'trap-el2' ? 2 : 3 };
+    }
+    if (name === 'SP_EL0' && !(c.s.pstate() & 1)) return 'undefined';
+    if (FP_REGISTERS.has(name) && c.s.get32(PE_DERIVED.fpTrapped)) {
+      return { trap: c.s.get32(PE_DERIVED.fpTrapped) as 1 | 2 | 3, ec: EC.AdvSIMDFPAccessTrap };
+    }
+    if (name.startsWith('CNTPS_') && el === 1) {
+      if (!c.exceptions.secure) return 'undefined';
+      if (!(c.s.sysLow(SCR_EL3) & SCR_ST)) return { trap: 3 };
+    }
+    if (name.startsWith('CNTPS_') && el === 2) return 'undefined';
+    if (name === 'CNTFRQ_EL0' && el === 0 && !(c.s.sysLow(CNTKCTL_EL1) & 3)) return { trap: 1 };
+    return undefined;
+  }
+
+  private trapped(name: string, write: boolean, el: number): Verdict | undefined {
+    let traps = this.traps.get(name);
+    if (!traps) {
+      traps = trapsOf(name);
+      this.traps.set(name, traps);
+    }
+    const { c } = this;
+    for (const t of traps) {
+      if (!t.from.includes(el) || (t.access === 'w' && !write) || (t.access === 'r' && write)) continue;
+      if (t.target === 2 && !el2Enabled({ el2: c.s.els.el2, secure: c.exceptions.secure })) continue;
+      if (t.target === 3 && !c.s.els.el3) continue;
+      const word = t.bit >= 32 ? c.s.sysHigh(t.control) : c.s.sysLow(t.control);
+      if (((word >>> (t.bit & 31)) & 1) === t.when) return { trap: t.target };
+    }
+    return undefined;
+  }
+
+  private refuse(key: number, verdict: Exclude<Verdict, 'ok' | 'zero'>, read: boolean): void {
+    const { c } = this;
+    if (verdict === 'undefined') {
+      const row = c.s.sysregs.get(key)?.row;
+      if (c.s.el > 0) {
+        const why = row?.model === 'absent' ? 'not implemented by this processor' : row ? 'not accessible here' : 'no such register';
+        c.machine.report(c.s.index, `${read ? 'MRS' : 'MSR'} ${row?.name ?? genericName(key)} at EL${c.s.el}: ${why}, UNDEFINED`);
+      }
+      c.exceptions.undefined();
+      return;
+    }
+    const lower = verdict.trap === 1 ? c.exceptions.syncTarget() : verdict.trap;
+    if (verdict.ec) return c.exceptions.sync(verdict.ec, FP_ACCESS_ISS, { target: lower });
+    c.exceptions.sync(EC.SystemRegisterTrap, issForSysregKey(key, c.transferRegister(), read), { target: lower });
+  }
+}
+
+const CNTKCTL_EL1 = sysregOffset('CNTKCTL_EL1');

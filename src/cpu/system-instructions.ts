@@ -1,0 +1,97 @@
+/** SYS instructions: cache maintenance, TLB maintenance, address translation. DDI 0487, "A64 System instructions". */
+import { EC, issForSysregKey } from '../arch/esr.ts';
+import { PE_STATE } from '../arch/pestate.ts';
+import { genericName } from '../arch/sysregs/index.ts';
+import { SYS_OPS, type SysOp, sysOpPresent } from '../arch/sysregs/sysops.ts';
+import type { Mmu } from './mmu.ts';
+import type { SysregContext } from './sysregs/computed.ts';
+import { sysregOffset } from './state.ts';
+
+const BY_KEY = new Map(SYS_OPS.map((op) => [op.key, op]));
+const SCTLR_EL1 = sysregOffset('SCTLR_EL1');
+const PAR_EL1 = sysregOffset('PAR_EL1');
+const HCR_EL2 = sysregOffset('HCR_EL2');
+const UCI = 1 << 26;
+const DZE = 1 << 14;
+
+/** HCR_EL2 bits that trap maintenance from EL1, by the operation's prefix. */
+const HCR_TRAPS: readonly (readonly [RegExp, number])[] = [
+  [/^TLBI/, 25],
+  [/^DC (ISW|CSW|CISW)$/, 22],
+  [/^DC (IVAC|CIVAC|CVAC)$/, 23],
+  [/^(IC|DC CVAU)/, 24],
+  [/^DC ZVA$/, 28],
+];
+
+/** Executes SYS. Caches do not exist and translations are never stale, so most operations only check and translate. */
+export class SystemInstructions {
+  private readonly c: SysregContext;
+  private readonly mmu: Mmu;
+
+  constructor(c: SysregContext, mmu: Mmu) {
+    this.c = c;
+    this.mmu = mmu;
+  }
+
+  /** True when the instruction completed; false when an exception was taken. */
+  execute(key: number, xt: bigint): boolean {
+    const { c } = this;
+    const op = BY_KEY.get(key);
+    const impl = { features: c.s.profile.features, ...c.s.els };
+    if (!op || !sysOpPresent(op, impl) || c.s.el < op.el) return this.undefined(key);
+    if (this.trappedAtEl0(op) || this.trappedToEl2(op)) return false;
+    if (op.name.startsWith('AT ')) this.translate(op.name.slice(3), xt);
+    else if (op.name.startsWith('DC ') && !/SW$/.test(op.name)) return this.maintain(op, xt);
+    else if (op.name === 'IC IVAU') return this.maintain(op, xt);
+    return true;
+  }
+
+  /** SYSL: no row returns a value, so all of it is UNDEFINED. */
+  read(key: number): bigint {
+    this.undefined(key);
+    return 0n;
+  }
+
+  private undefined(key: number): false {
+    const { c } = this;
+    if (c.s.el > 0) c.machine.report(c.s.index, `SYS ${BY_KEY.get(key)?.name ?? genericName(key)} at EL${c.s.el}: UNDEFINED`);
+    c.exceptions.undefined();
+    return false;
+  }
+
+  private trap(key: number, target: 1 | 2): true {
+    const { c } = this;
+    const to = target === 1 ? c.exceptions.syncTarget() : target;
+    c.exceptions.sync(EC.SystemRegisterTrap, issForSysregKey(key, c.transferRegister(), false), { target: to });
+    return true;
+  }
+  private trappedAtEl0(op: SysOp): boolean {
+    const { s } = this.c;
+    if (s.el !== 0) return false;
+    const enable = op.name === 'DC ZVA' ? DZE : UCI;
+    return s.sysLow(SCTLR_EL1) & enable ? false : this.trap(op.key, 1);
+  }
+  private trappedToEl2(op: SysOp): boolean {
+    const { c } = this;
+    if (c.s.el > 1 || !c.s.els.el2 || c.exceptions.secure) return false;
+    const hcr = c.s.sysLow(HCR_EL2);
+    return HCR_TRAPS.some(([name, bit]) => name.test(op.name) && hcr & (1 << bit)) ? this.trap(op.key, 2) : false;
+  }
+
+  /** Maintenance by VA: translated, so that it faults as the architecture says. DC IVAC needs write permission. */
+  private maintain(op: SysOp, va: bigint): boolean {
+    const write = op.name === 'DC IVAC' && this.c.s.el > 0;
+    return this.c.access.probe(va, write, { cacheMaintenance: true }) !== undefined;
+  }
+
+  /** AT: PAR_EL1 gets the physical address or the fault. Stage 2 does not exist yet, so S12 operations are stage 1. */
+  private translate(name: string, va: bigint): void {
+    const { s } = this.c;
+    const m = /^S(?:1|12)E([0-3])([RW])P?$/.exec(name)!;
+    const el = Number(m[1]);
+    const pan = name.endsWith('P') && s.get32(PE_STATE.PAN) !== 0;
+    const t = this.mmu.translate(Number(va >> 32n), Number(va & 0xffff_ffffn), { kind: m[2] === 'W' ? 'write' : 'read', el, pan });
+    const success = (BigInt(t.attributes) << 56n) | (BigInt(Math.floor(t.pa / 4096)) << 12n) | (1n << 11n) | (BigInt(t.shareability) << 7n);
+    s.setSys(PAR_EL1, t.fault >= 0 ? (1n << 11n) | BigInt(t.fault << 1) | 1n : success);
+  }
+}

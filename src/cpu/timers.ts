@@ -1,0 +1,96 @@
+/** The generic timers of one PE: DDI 0487, "The Generic Timer in AArch64 state". */
+import type { ComputedSysreg, ComputedSysregs, SysregContext } from './sysregs/computed.ts';
+import { type PeState, sysregOffset } from './state.ts';
+
+/** Timers by Arm's prefix, in the order in which their lines are updated. */
+export const TIMERS = ['CNTP', 'CNTV', 'CNTHP', 'CNTPS'] as const;
+export type TimerName = (typeof TIMERS)[number];
+
+/** A timer's registers as they stand; TVAL follows from them and the count. */
+export interface TimerState {
+  ctl: number;
+  cval: bigint;
+}
+
+const SUFFIX: Readonly<Record<TimerName, string>> = { CNTP: 'EL0', CNTV: 'EL0', CNTHP: 'EL2', CNTPS: 'EL1' };
+const ENABLE = 1;
+const IMASK = 2;
+const ISTATUS = 4;
+const M64 = (1n << 64n) - 1n;
+
+/** Counters and timers; the count comes from the machine, so a timer is only a comparison. */
+export class Timers {
+  readonly state: Record<TimerName, TimerState>;
+  private readonly s: PeState;
+  private readonly count: () => bigint;
+  private readonly changed: () => void;
+
+  constructor(s: PeState, count: () => bigint, changed: () => void) {
+    this.s = s;
+    this.count = count;
+    this.changed = changed;
+    this.state = { CNTP: { ctl: 0, cval: 0n }, CNTV: { ctl: 0, cval: 0n }, CNTHP: { ctl: 0, cval: 0n }, CNTPS: { ctl: 0, cval: 0n } };
+  }
+
+  reset(): void {
+    for (const name of TIMERS) this.state[name] = { ctl: 0, cval: 0n };
+  }
+
+  /** CNTVOFF_EL2; without EL2 the virtual count is the physical one. */
+  private offset(name: TimerName): bigint {
+    return name === 'CNTV' && this.s.els.el2 ? this.s.sys(CNTVOFF_EL2) : 0n;
+  }
+  private now(name: TimerName): bigint {
+    return (this.count() - this.offset(name)) & M64;
+  }
+  private condition(name: TimerName): boolean {
+    const t = this.state[name];
+    return (t.ctl & ENABLE) !== 0 && this.now(name) >= t.cval;
+  }
+  /** Level of the timer's interrupt line now. */
+  line(name: TimerName): boolean {
+    return !(this.state[name].ctl & IMASK) && this.condition(name);
+  }
+  /** Physical count at which the line of a timer will rise, or undefined when it is up, off, masked, or beyond 64 bits. */
+  due(name: TimerName): bigint | undefined {
+    const t = this.state[name];
+    if (!(t.ctl & ENABLE) || t.ctl & IMASK || this.condition(name)) return undefined;
+    const at = t.cval + this.offset(name);
+    return at > M64 ? undefined : at;
+  }
+
+  /** The registers of the group. */
+  registers(): ComputedSysregs {
+    const table: Record<string, ComputedSysreg> = {
+      CNTPCT_EL0: { read: () => this.count() & M64 },
+      CNTVCT_EL0: { read: () => this.now('CNTV') },
+    };
+    for (const name of TIMERS) {
+      const t = (): TimerState => this.state[name];
+      table[`${name}_CTL_${SUFFIX[name]}`] = {
+        read: () => BigInt(t().ctl | (this.condition(name) ? ISTATUS : 0)),
+        write: (_c: SysregContext, value: bigint) => {
+          t().ctl = Number(value & 3n);
+          this.changed();
+        },
+      };
+      table[`${name}_CVAL_${SUFFIX[name]}`] = {
+        read: () => t().cval,
+        write: (_c, value) => {
+          t().cval = value;
+          this.changed();
+        },
+      };
+      table[`${name}_TVAL_${SUFFIX[name]}`] = {
+        read: () => (t().cval - this.now(name)) & 0xffff_ffffn,
+        write: (_c, value) => {
+          t().cval = (this.now(name) + BigInt.asIntN(32, value)) & M64;
+          this.changed();
+        },
+      };
+    }
+    return table;
+  }
+}
+
+const CNTVOFF_EL2 = sysregOffset('CNTVOFF_EL2');
