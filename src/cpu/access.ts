@@ -81,7 +81,8 @@ export class MemoryAccess {
       return this.dataAbort(hi, lo, FSC.Alignment, write);
     }
     const offset = lo & (PAGE_BYTES - 1);
-    if (offset + bytes <= PAGE_BYTES) return this.within(hi, lo, bytes, 0, { write, needsWrite, el, misaligned, last: true });
+    if (offset + bytes <= PAGE_BYTES)
+      return this.within(hi, lo, bytes, 0, { write, needsWrite, el, misaligned, last: true });
     return this.crossing(hi, lo, bytes, { write, needsWrite, el, misaligned, last: false });
   }
 
@@ -94,7 +95,9 @@ export class MemoryAccess {
       const probe = this.translate(hi2, lo2, how);
       if (probe.fault >= 0) {
         const early = this.translate(hi, lo, how);
-        return early.fault >= 0 ? this.dataAbort(hi, lo, early.fault, true) : this.dataAbort(hi2, lo2, this.translate(hi2, lo2, how).fault, true);
+        return early.fault >= 0
+          ? this.dataAbort(hi, lo, early.fault, true)
+          : this.dataAbort(hi2, lo2, this.translate(hi2, lo2, how).fault, true);
       }
       if (probe.device) return this.dataAbort(hi2, lo2, FSC.Alignment, true);
     }
@@ -181,8 +184,14 @@ export class MemoryAccess {
     if (size === (3 as number)) return this.dataAbort(hi, lo, FSC.SyncExternal, how.write);
     for (let i = 0; i < bytes; i += size) {
       if (how.write) {
-        const part = size === 4 ? s.view.getUint32(value + i, true) : size === 2 ? s.view.getUint16(value + i, true) : s.view.getUint8(value + i);
-        if (this.bus.write(pa + i, size, part, s.index, nonSecure) === 'abort') return this.dataAbort(hi, lo, FSC.SyncExternal, true);
+        const part =
+          size === 4
+            ? s.view.getUint32(value + i, true)
+            : size === 2
+              ? s.view.getUint16(value + i, true)
+              : s.view.getUint8(value + i);
+        if (this.bus.write(pa + i, size, part, s.index, nonSecure) === 'abort')
+          return this.dataAbort(hi, lo, FSC.SyncExternal, true);
       } else {
         const part = this.bus.read(pa + i, size, s.index, nonSecure);
         if (part === 'abort') return this.dataAbort(hi, lo, FSC.SyncExternal, false);
@@ -213,7 +222,9 @@ export class MemoryAccess {
     const page = t.fault >= 0 ? -1 : this.mmu.ramPage(t.pa);
     if (page < 0) {
       const code = t.fault >= 0 ? t.fault : FSC.SyncExternal;
-      return this.abandon(() => this.exceptions.sync(EC.InstructionAbortLowerEL, issForInstructionAbort({ fsc: code }), { far: va }));
+      return this.abandon(() =>
+        this.exceptions.sync(EC.InstructionAbortLowerEL, issForInstructionAbort({ fsc: code }), { far: va }),
+      );
     }
     const context = s.get64({ ...PE_DERIVED.fetchLow, offset: PE_DERIVED.fetchLow.offset + (hi >>> 31) * 8 });
     this.engine().mapExec(s.base, (va & ~0xfffn) | context, lo >>> 12, page);
@@ -228,17 +239,29 @@ export class MemoryAccess {
   // --- for helpers ---
 
   /** Translates a VA for a helper that then acts on physical memory; takes the Data Abort and gives undefined if it faults. */
-  probe(va: bigint, write: boolean, options: { alignBytes?: number; cacheMaintenance?: boolean; el?: number } = {}): number | undefined {
+  probe(
+    va: bigint,
+    write: boolean,
+    options: { alignBytes?: number; cacheMaintenance?: boolean; el?: number } = {},
+  ): number | undefined {
     const hi = Number(va >> 32n);
     const lo = Number(va & 0xffff_ffffn);
     const fail = (code: number): undefined => {
-      const iss = issForDataAbort({ fsc: code, wnr: write || options.cacheMaintenance === true, cm: options.cacheMaintenance === true });
+      const iss = issForDataAbort({
+        fsc: code,
+        wnr: write || options.cacheMaintenance === true,
+        cm: options.cacheMaintenance === true,
+      });
       this.exceptions.sync(EC.DataAbortLowerEL, iss, { far: va });
       return undefined;
     };
     if (options.alignBytes && va % BigInt(options.alignBytes)) return fail(FSC.Alignment);
     const el = options.el ?? this.s.el;
-    const t = this.mmu.translate(hi, lo, { kind: write ? 'write' : 'read', el, pan: el === 1 && this.s.get32(PE_STATE.PAN) !== 0 });
+    const t = this.mmu.translate(hi, lo, {
+      kind: write ? 'write' : 'read',
+      el,
+      pan: el === 1 && this.s.get32(PE_STATE.PAN) !== 0,
+    });
     return t.fault >= 0 ? fail(t.fault) : t.pa;
   }
 

@@ -4,7 +4,8 @@ import { type PeState, sysregOffset } from './state.ts';
 
 /** Registers on which the translations of a regime depend, for VAs of the lower and the upper half. */
 const COMMON = ['SCTLR', 'TCR', 'MAIR'];
-const offsets = (level: 1 | 2 | 3, names: readonly string[]): readonly number[] => names.map((n) => sysregOffset(`${n}_EL${level}`));
+const offsets = (level: 1 | 2 | 3, names: readonly string[]): readonly number[] =>
+  names.map((n) => sysregOffset(`${n}_EL${level}`));
 const DEPENDS: Readonly<Record<1 | 2 | 3, readonly [low: readonly number[], high: readonly number[]]>> = {
   1: [offsets(1, [...COMMON, 'TTBR0']), offsets(1, [...COMMON, 'TTBR1'])],
   2: [offsets(2, [...COMMON, 'TTBR0']), offsets(2, [...COMMON, 'TTBR0'])],

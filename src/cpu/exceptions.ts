@@ -2,7 +2,15 @@ import { EC, esrOf } from '../arch/esr.ts';
 import { PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
 import { SPSR, VECTOR_OFFSETS } from '../arch/pstate.ts';
 import type { GicPort, IccContext, MachinePort } from './ports.ts';
-import { ASYNC_KINDS, type AsyncKind, asyncMasked, asyncTarget, el2Enabled, type RoutingState, syncTarget } from './routing.ts';
+import {
+  ASYNC_KINDS,
+  type AsyncKind,
+  asyncMasked,
+  asyncTarget,
+  el2Enabled,
+  type RoutingState,
+  syncTarget,
+} from './routing.ts';
 import { type PeState, sysregOffset } from './state.ts';
 
 const AT = {
@@ -17,7 +25,18 @@ const AT = {
   DISR_EL1: sysregOffset('DISR_EL1'),
 } as const;
 
-const SCR = { NS: 1, IRQ: 2, FIQ: 4, EA: 8, SMD: 0x80, HCE: 0x100, RW: 0x400, ST: 0x800, TWI: 0x1000, TWE: 0x2000 } as const;
+const SCR = {
+  NS: 1,
+  IRQ: 2,
+  FIQ: 4,
+  EA: 8,
+  SMD: 0x80,
+  HCE: 0x100,
+  RW: 0x400,
+  ST: 0x800,
+  TWI: 0x1000,
+  TWE: 0x2000,
+} as const;
 const HCR = { FMO: 8, IMO: 0x10, AMO: 0x20, TGE: 1 << 27, HCD: 1 << 29 } as const;
 const SPAN = 1 << 23;
 
@@ -95,7 +114,11 @@ export class Exceptions {
    *
    * @param ec - exception class of a lower EL; the same-EL class is chosen for aborts and debug
    */
-  sync(ec: number, iss: number, options: { far?: bigint; target?: 1 | 2 | 3; returnPc?: bigint; il?: 0 | 1 } = {}): void {
+  sync(
+    ec: number,
+    iss: number,
+    options: { far?: bigint; target?: 1 | 2 | 3; returnPc?: bigint; il?: 0 | 1 } = {},
+  ): void {
     const target = options.target ?? this.syncTarget();
     const sameEl = target === this.s.el && SAME_EL_CLASSES.has(ec) ? 1 : 0;
     const esr = options.il === 0 ? (esrOf(ec + sameEl, iss) & ~0x0200_0000) >>> 0 : esrOf(ec + sameEl, iss);
@@ -155,7 +178,12 @@ export class Exceptions {
     const { s } = this;
     const from = s.el;
     const spsr = s.pstate();
-    const group = target > from ? 'Lower EL using AArch64' : s.get32(PE_STATE.SPSel) ? 'Current EL with SP_ELx' : 'Current EL with SP_EL0';
+    const group =
+      target > from
+        ? 'Lower EL using AArch64'
+        : s.get32(PE_STATE.SPSel)
+          ? 'Current EL with SP_ELx'
+          : 'Current EL with SP_EL0';
     const offset = VECTOR_OFFSETS[group] + kind;
     s.setMode(target, 1);
     s.setSys(AT.SPSR[target]!, BigInt(spsr));
@@ -201,7 +229,8 @@ export class Exceptions {
     this.machine.requestBoundary();
   }
 
-  private restorePstate(spsr: number, from: number): void {
+  /** PSTATE from a value in the layout of SPSR_ELx, as at an exception return from `from`. */
+  restorePstate(spsr: number, from: number): void {
     const { s } = this;
     const illegal = this.illegalReturn(spsr, from);
     s.set32(PE_STATE.NZCV, spsr & SPSR.NZCV);
@@ -235,9 +264,18 @@ export class Exceptions {
   /** HVC: DDI 0487 "HVC"; UNDEFINED where EL2 is absent, at EL0, in Secure state, or disabled by SCR_EL3.HCE or HCR_EL2.HCD. */
   hypervisorCall(imm: number): void {
     const { s } = this;
+    if (!s.els.el2 && s.el === 1 && this.callConduit(imm)) return;
     const disabled = s.els.el3 ? !(this.scr & SCR.HCE) : (s.sysLow(AT.HCR_EL2) & HCR.HCD) !== 0;
     if (!s.els.el2 || s.el === 0 || (s.el === 1 && this.secure) || disabled) return this.undefined();
     this.sync(EC.HypervisorCall, imm & 0xffff, { target: s.el === 3 ? 3 : 2, returnPc: this.nextPc() });
+  }
+  /** Without EL2, HVC may be how an OS reaches firmware. */
+  private callConduit(imm: number): boolean {
+    const at = this.s.pc;
+    this.s.pc = this.nextPc();
+    if (this.machine.hvcConduit(this.s.index, imm & 0xffff)) return true;
+    this.s.pc = at;
+    return false;
   }
   /** SMC: UNDEFINED at EL0, without EL3, or with SCR_EL3.SMD; trapped to EL2 by HCR_EL2.TSC first. */
   secureMonitorCall(imm: number): void {

@@ -69,7 +69,14 @@ export class Mmu {
   private readonly memory: GuestMemory;
   private readonly ramBasePa: number;
   private readonly result: Translation = {
-    fault: -1, pa: 0, device: false, readable: true, writable: true, executable: true, attributes: 0, shareability: 0,
+    fault: -1,
+    pa: 0,
+    device: false,
+    readable: true,
+    writable: true,
+    executable: true,
+    attributes: 0,
+    shareability: 0,
   };
   private readonly halves = new Map<number, Half>();
 
@@ -236,7 +243,8 @@ export class Mmu {
   private leaf(d: Leaf, hi: number, lo: number, request: TranslationRequest): Translation {
     const r = this.result;
     const block = Math.floor(d.output / 2 ** d.shift) * 2 ** d.shift;
-    const within = d.shift >= 32 ? this.field(hi, lo, 32, d.shift - 32) * TWO32 + (lo >>> 0) : this.field(hi, lo, 0, d.shift);
+    const within =
+      d.shift >= 32 ? this.field(hi, lo, 32, d.shift - 32) * TWO32 + (lo >>> 0) : this.field(hi, lo, 0, d.shift);
     if (block >= 2 ** d.half.outputBits) return this.fail(fsc('AddressSize', d.level));
     if (!(d.low & (1 << 10))) return this.fail(fsc('AccessFlag', d.level));
     r.pa = block + within;

@@ -15,7 +15,7 @@ import type { BusPort, GicPort, MachinePort } from './ports.ts';
 import { el2Enabled } from './routing.ts';
 import { PeState, sysregOffset } from './state.ts';
 import type { SysregContext } from './sysregs/computed.ts';
-import { type ClaimTags, debugRegisters, emptyRecord, type ErrorRecord, rasRegisters } from './sysregs/debug-ras.ts';
+import { type ClaimTags, debugRegisters, type ErrorRecord, emptyRecord, rasRegisters } from './sysregs/debug-ras.ts';
 import { identification, mpidrOf } from './sysregs/identification.ts';
 import { SPECIAL } from './sysregs/special.ts';
 import { Sysregs } from './sysregs/sysregs.ts';
@@ -76,11 +76,28 @@ export class Pe {
     this.s = new PeState(parts.memory, parts.index, parts.profile, parts.els);
     this.mmu = new Mmu(this.s, parts.memory, parts.ramBasePa);
     this.contexts = new TranslationContexts(this.s, parts.contexts);
-    this.exceptions = new Exceptions(this.s, parts.machine, () => parts.gic(), () => this.modeChanged());
+    this.exceptions = new Exceptions(
+      this.s,
+      parts.machine,
+      () => parts.gic(),
+      () => this.modeChanged(),
+    );
     const { s, mmu, exceptions } = this;
-    this.access = new MemoryAccess({ s, mmu, exceptions, memory: parts.memory, bus: parts.bus, ramBasePa: parts.ramBasePa, engine: () => parts.engine() });
+    this.access = new MemoryAccess({
+      s,
+      mmu,
+      exceptions,
+      memory: parts.memory,
+      bus: parts.bus,
+      ramBasePa: parts.ramBasePa,
+      engine: () => parts.engine(),
+    });
     this.monitor = new ExclusiveMonitor(s, this.access);
-    this.timers = new Timers(s, () => parts.machine.count(), () => parts.machine.timersChanged(parts.index));
+    this.timers = new Timers(
+      s,
+      () => parts.machine.count(),
+      () => parts.machine.timersChanged(parts.index),
+    );
     this.virtual = { vpidr: parts.profile.midr, vmpidr: mpidrOf(parts.affinity) };
     this.records = Array.from({ length: parts.profile.errorRecords }, emptyRecord);
     const context = this.sysregContext();
@@ -99,17 +116,16 @@ export class Pe {
   }
 
   private sysregContext(): SysregContext {
-    const pe = this;
     return {
-      s: pe.s,
-      exceptions: pe.exceptions,
-      access: pe.access,
-      machine: pe.parts.machine,
-      gic: () => pe.parts.gic(),
-      lines: () => ({ irq: pe.irq, fiq: pe.fiq }),
-      transferRegister: () => pe.instructionWord() & 31,
-      modeChanged: () => pe.modeChanged(),
-      masksChanged: () => pe.interruptsChanged(),
+      s: this.s,
+      exceptions: this.exceptions,
+      access: this.access,
+      machine: this.parts.machine,
+      gic: () => this.parts.gic(),
+      lines: () => ({ irq: this.irq, fiq: this.fiq }),
+      transferRegister: () => this.instructionWord() & 31,
+      modeChanged: () => this.modeChanged(),
+      masksChanged: () => this.interruptsChanged(),
     };
   }
 
@@ -155,8 +171,10 @@ export class Pe {
   private fpTrapTarget(): 0 | 1 | 2 | 3 {
     const { s } = this;
     const enable = (s.sysLow(CPACR_EL1) >>> 20) & 3;
-    if (s.el <= 1 && (enable === 3 ? false : enable === 1 ? s.el === 0 : true)) return this.exceptions.syncTarget() === 2 ? 2 : 1;
-    if (s.el <= 2 && el2Enabled({ el2: s.els.el2, secure: this.exceptions.secure }) && s.sysLow(CPTR_EL2) & TFP) return 2;
+    if (s.el <= 1 && (enable === 3 ? false : enable === 1 ? s.el === 0 : true))
+      return this.exceptions.syncTarget() === 2 ? 2 : 1;
+    if (s.el <= 2 && el2Enabled({ el2: s.els.el2, secure: this.exceptions.secure }) && s.sysLow(CPTR_EL2) & TFP)
+      return 2;
     return s.els.el3 && s.sysLow(CPTR_EL3) & TFP ? 3 : 0;
   }
 
@@ -186,7 +204,11 @@ export class Pe {
   /** The instruction at PC, or 0 when it cannot be read. */
   instructionWord(): number {
     const pc = this.s.pc;
-    const t = this.mmu.translate(Number(pc >> 32n), Number(pc & 0xffff_ffffn), { kind: 'fetch', el: this.s.el, pan: false });
+    const t = this.mmu.translate(Number(pc >> 32n), Number(pc & 0xffff_ffffn), {
+      kind: 'fetch',
+      el: this.s.el,
+      pan: false,
+    });
     const page = t.fault >= 0 ? -1 : this.mmu.ramPage(t.pa);
     return page < 0 ? 0 : this.s.view.getUint32(RAM_BASE + (t.pa - this.parts.ramBasePa), true);
   }
@@ -244,11 +266,13 @@ export class Pe {
   private writePstate(op: number, imm: number): void {
     const { s } = this;
     const row = PSTATE_IMMEDIATES.find((p) => p.op1 === op >> 3 && p.op2 === (op & 7));
-    if (!row || (row.feature && !s.profile.features.has(row.feature)) || (s.el === 0 && row.el > 0)) return this.exceptions.undefined();
+    if (!row || (row.feature && !s.profile.features.has(row.feature)) || (s.el === 0 && row.el > 0))
+      return this.exceptions.undefined();
     if (s.el === 0 && row.name.startsWith('DAIF') && !(s.sysLow(SCTLR[1]!) & (1 << 9))) {
       // SCTLR_EL1.UMA is 0: reported as a trapped System register access with the instruction's own encoding.
       const word = this.instructionWord();
-      const iss = (((word >>> 5) & 7) << 17) | (((word >>> 16) & 7) << 14) | (4 << 10) | (31 << 5) | (((word >>> 8) & 15) << 1);
+      const iss =
+        (((word >>> 5) & 7) << 17) | (((word >>> 16) & 7) << 14) | (4 << 10) | (31 << 5) | (((word >>> 8) & 15) << 1);
       return this.exceptions.sync(EC.SystemRegisterTrap, iss);
     }
     this.assignPstate(row.name, imm & row.immMask);
@@ -283,10 +307,15 @@ export class Pe {
     const { exceptions: e, sysregs, system, s } = this;
     const u64 = (v: number | bigint | undefined): bigint => BigInt.asUintN(64, BigInt(v!));
     const key = (v: number | bigint | undefined): number => Number(v) & 0xffff;
-    const run = (f: (...args: (number | bigint)[]) => void) => (...args: (number | bigint)[]): undefined => void f(...args);
+    const run =
+      (f: (...args: (number | bigint)[]) => void) =>
+      (...args: (number | bigint)[]): undefined =>
+        void f(...args);
     return {
       undefinedInstruction: run((word) => this.undefinedInstruction(Number(word) >>> 0)),
-      fpAccessTrap: run(() => e.sync(EC.AdvSIMDFPAccessTrap, FP_ACCESS_ISS, { target: s.get32(PE_DERIVED.fpTrapped) as 1 | 2 | 3 })),
+      fpAccessTrap: run(() =>
+        e.sync(EC.AdvSIMDFPAccessTrap, FP_ACCESS_ISS, { target: s.get32(PE_DERIVED.fpTrapped) as 1 | 2 | 3 }),
+      ),
       supervisorCall: run((imm) => e.supervisorCall(Number(imm))),
       hypervisorCall: run((imm) => e.hypervisorCall(Number(imm))),
       secureMonitorCall: run((imm) => e.secureMonitorCall(Number(imm))),
@@ -331,7 +360,11 @@ export class Pe {
 
   private undefinedInstruction(word: number): void {
     const { s } = this;
-    if (s.el > 0) this.parts.machine.report(s.index, `0x${word.toString(16).padStart(8, '0')} at EL${s.el}: no such instruction, UNDEFINED`);
+    if (s.el > 0)
+      this.parts.machine.report(
+        s.index,
+        `0x${word.toString(16).padStart(8, '0')} at EL${s.el}: no such instruction, UNDEFINED`,
+      );
     this.exceptions.undefined();
   }
 
@@ -373,6 +406,12 @@ export class Pe {
     this.virtual.vmpidr = mpidrOf(this.affinity);
     this.claim.value = 0n;
     for (const r of this.records) Object.assign(r, emptyRecord());
+    this.stateReplaced();
+  }
+
+  /** Sets PSTATE from the layout of SPSR_ELx, for the debugger: Exception levels that do not exist set PSTATE.IL. */
+  setPstate(value: number): void {
+    this.exceptions.restorePstate(value, 3);
     this.stateReplaced();
   }
 

@@ -25,7 +25,12 @@ export interface IccContext {
 
 /** The GIC's CPU interface: ICC registers by Arm's name. */
 export interface GicPort {
-  iccAccess(name: string, direction: 'read' | 'write', ctx: IccContext): 'ok' | 'undefined' | 'trap-el2' | 'trap-el3';
+  iccAccess(
+    name: string,
+    direction: 'read' | 'write',
+    ctx: IccContext,
+    pe: number,
+  ): 'ok' | 'undefined' | 'trap-el2' | 'trap-el3';
   iccRead(pe: number, name: string, ctx: IccContext): bigint;
   iccWrite(pe: number, name: string, value: bigint, ctx: IccContext): void;
   /** The PE's Exception level or security state changed: IRQ and FIQ may swap. */
@@ -49,6 +54,8 @@ export interface MachinePort {
    * False when a guest image owns EL3.
    */
   el3Entered(pe: number, vectorOffset: number): boolean;
+  /** HVC where EL2 is absent: true when it is the conduit of firmware calls and was answered. PC is behind the HVC. */
+  hvcConduit(pe: number, immediate: number): boolean;
   /** Something a guest did that is not modelled, by its Arm name. */
   report(pe: number, message: string): void;
   /** Every exception taken, for hooks and traces; `vectorOffset` is from VBAR. */

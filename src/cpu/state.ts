@@ -1,9 +1,18 @@
-import { PE_DERIVED, PE_STATE, PE_STRIDE_BYTES, SLOT_SP, type StateField, SYSREG_BASE, SYSREG_CAPACITY } from '../arch/pestate.ts';
+import {
+  PE_DERIVED,
+  PE_STATE,
+  PE_STRIDE_BYTES,
+  SLOT_SP,
+  type StateField,
+  SYSREG_BASE,
+  SYSREG_CAPACITY,
+} from '../arch/pestate.ts';
 import { type ImplementedEls, implementedSysregs, type Profile } from '../arch/profiles.ts';
 import { STORED_SYSREGS, type SysReg, type SysRegLayout } from '../arch/sysregs/index.ts';
 import type { GuestMemory } from '../engine/memory.ts';
 
-if (STORED_SYSREGS.length > SYSREG_CAPACITY) throw new Error(`PE state: ${STORED_SYSREGS.length} stored system registers`);
+if (STORED_SYSREGS.length > SYSREG_CAPACITY)
+  throw new Error(`PE state: ${STORED_SYSREGS.length} stored system registers`);
 
 const OFFSETS = new Map(STORED_SYSREGS.map((row, i) => [row.name, SYSREG_BASE + i * 8]));
 

@@ -4,8 +4,8 @@ import { PE_STATE } from '../arch/pestate.ts';
 import { genericName } from '../arch/sysregs/index.ts';
 import { SYS_OPS, type SysOp, sysOpPresent } from '../arch/sysregs/sysops.ts';
 import type { Mmu } from './mmu.ts';
-import type { SysregContext } from './sysregs/computed.ts';
 import { sysregOffset } from './state.ts';
+import type { SysregContext } from './sysregs/computed.ts';
 
 const BY_KEY = new Map(SYS_OPS.map((op) => [op.key, op]));
 const SCTLR_EL1 = sysregOffset('SCTLR_EL1');
@@ -54,7 +54,8 @@ export class SystemInstructions {
 
   private undefined(key: number): false {
     const { c } = this;
-    if (c.s.el > 0) c.machine.report(c.s.index, `SYS ${BY_KEY.get(key)?.name ?? genericName(key)} at EL${c.s.el}: UNDEFINED`);
+    if (c.s.el > 0)
+      c.machine.report(c.s.index, `SYS ${BY_KEY.get(key)?.name ?? genericName(key)} at EL${c.s.el}: UNDEFINED`);
     c.exceptions.undefined();
     return false;
   }
@@ -90,8 +91,16 @@ export class SystemInstructions {
     const m = /^S(?:1|12)E([0-3])([RW])P?$/.exec(name)!;
     const el = Number(m[1]);
     const pan = name.endsWith('P') && s.get32(PE_STATE.PAN) !== 0;
-    const t = this.mmu.translate(Number(va >> 32n), Number(va & 0xffff_ffffn), { kind: m[2] === 'W' ? 'write' : 'read', el, pan });
-    const success = (BigInt(t.attributes) << 56n) | (BigInt(Math.floor(t.pa / 4096)) << 12n) | (1n << 11n) | (BigInt(t.shareability) << 7n);
+    const t = this.mmu.translate(Number(va >> 32n), Number(va & 0xffff_ffffn), {
+      kind: m[2] === 'W' ? 'write' : 'read',
+      el,
+      pan,
+    });
+    const success =
+      (BigInt(t.attributes) << 56n) |
+      (BigInt(Math.floor(t.pa / 4096)) << 12n) |
+      (1n << 11n) |
+      (BigInt(t.shareability) << 7n);
     s.setSys(PAR_EL1, t.fault >= 0 ? (1n << 11n) | BigInt(t.fault << 1) | 1n : success);
   }
 }

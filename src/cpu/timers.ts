@@ -1,6 +1,7 @@
 /** The generic timers of one PE: DDI 0487, "The Generic Timer in AArch64 state". */
-import type { ComputedSysreg, ComputedSysregs, SysregContext } from './sysregs/computed.ts';
+
 import { type PeState, sysregOffset } from './state.ts';
+import type { ComputedSysreg, ComputedSysregs, SysregContext } from './sysregs/computed.ts';
 
 /** Timers by Arm's prefix, in the order in which their lines are updated. */
 export const TIMERS = ['CNTP', 'CNTV', 'CNTHP', 'CNTPS'] as const;
@@ -29,7 +30,12 @@ export class Timers {
     this.s = s;
     this.count = count;
     this.changed = changed;
-    this.state = { CNTP: { ctl: 0, cval: 0n }, CNTV: { ctl: 0, cval: 0n }, CNTHP: { ctl: 0, cval: 0n }, CNTPS: { ctl: 0, cval: 0n } };
+    this.state = {
+      CNTP: { ctl: 0, cval: 0n },
+      CNTV: { ctl: 0, cval: 0n },
+      CNTHP: { ctl: 0, cval: 0n },
+      CNTPS: { ctl: 0, cval: 0n },
+    };
   }
 
   reset(): void {

@@ -9,6 +9,8 @@ const FLAG_CODE = 1;
 const FLAG_TABLE = 2;
 /** The page equals its saved content: the first write must note that. */
 const FLAG_CLEAN = 4;
+/** Another PE holds an exclusive reservation in the page. */
+const FLAG_EXCLUSIVE = 8;
 /** Pages of one chunk of saved content. */
 const CHUNK_PAGES = 256;
 /** Writes into a page of decoded code after which its records are dropped: it is data by now. */
@@ -45,6 +47,8 @@ export class GuestMemory {
   readonly view: DataView;
   readonly ramBytes: number;
   readonly pes: number;
+  /** Hears of writes to pages marked exclusive. */
+  exclusiveObserver: (offset: number, sizeBytes: number) => void = () => {};
   observer: MemoryObserver = { codeChanged: () => {} };
   /** Counts changes that made cached translations worthless; whoever caches more than TLB entries compares it. */
   translationEpoch = 0;
@@ -137,6 +141,16 @@ export class GuestMemory {
     this.tablePages.push(page);
     this.dropWriteTags(page);
   }
+  /** Notes that a PE that does not run now holds an exclusive reservation in this page. */
+  markExclusive(page: number): void {
+    if (page < 0 || this.flags[page]! & FLAG_EXCLUSIVE) return;
+    this.flags[page]! |= FLAG_EXCLUSIVE;
+    this.dropWriteTags(page);
+  }
+  /** No reservation is left in the page. */
+  unmarkExclusive(page: number): void {
+    if (page >= 0) this.flags[page]! &= ~FLAG_EXCLUSIVE;
+  }
   /** True when stores to the page may go straight to RAM from now on. */
   writesFreely(page: number): boolean {
     return this.flags[page] === 0;
@@ -154,6 +168,7 @@ export class GuestMemory {
     const flags = this.flags[page]!;
     if (flags === 0) return false;
     if (flags & FLAG_CLEAN) this.touch(page);
+    if (flags & FLAG_EXCLUSIVE) this.exclusiveObserver(offset, sizeBytes);
     if (flags & FLAG_CODE) {
       const all = ++this.codeWrites[page]! >= CODE_WRITES_MAX;
       if (all) this.flags[page]! &= ~FLAG_CODE;

@@ -11,8 +11,10 @@ import { LOAD_STORE_PAIR } from './base/load-store-pair.ts';
 import { SYSTEM_INSTRUCTIONS } from './base/system.ts';
 import { SYSTEM_MOVES } from './base/system-moves.ts';
 import { type Clause, insn } from './clause.ts';
+import { CRYPTO } from './crypto/index.ts';
 import { FLOATING_POINT } from './fpsimd/index.ts';
 import { HELPERS } from './helpers.ts';
+import { SIMD } from './simd/index.ts';
 
 /** Every A64 instruction that is modelled: one row each. */
 export const A64: readonly Clause[] = [
@@ -27,6 +29,8 @@ export const A64: readonly Clause[] = [
   ...SYSTEM_INSTRUCTIONS,
   ...SYSTEM_MOVES,
   ...FLOATING_POINT,
+  ...SIMD,
+  ...CRYPTO,
 ];
 
 /** What a word that no row has does: the exception for an UNDEFINED instruction. */

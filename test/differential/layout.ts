@@ -120,7 +120,9 @@ const PARTS: readonly Part[] = [
 ];
 
 function hex(o: Outcome, { at, bytes }: Part): string {
-  return `0x${Buffer.from(o.bytes.subarray(at, at + bytes)).reverse().toString('hex')}`;
+  return `0x${Buffer.from(o.bytes.subarray(at, at + bytes))
+    .reverse()
+    .toString('hex')}`;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

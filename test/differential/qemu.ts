@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Case, CASE, OUTCOME, Outcome } from './layout.ts';
+import { CASE, type Case, OUTCOME, Outcome } from './layout.ts';
 
 const COMPILER = 'aarch64-linux-gnu-gcc';
 const EMULATOR = 'qemu-aarch64';
@@ -21,9 +21,10 @@ export class Qemu {
 
   /**
    * @param root - the checkout
-   * @param cpu - QEMU's name of a processor. SVE is off: its part of the signal frame would hide V0 to V31
+   * @param cpu - QEMU's name of a processor. SVE is off, because its part of the signal frame would hide V0 to V31; FEAT_PAuth is off, because
+   *   its instructions among the hints would change registers
    */
-  constructor(root: string, cpu = 'max,sve=off,sme=off') {
+  constructor(root: string, cpu = 'max,sve=off,sme=off,pauth=off') {
     this.cpu = cpu;
     execFileSync(COMPILER, ['-static', '-O1', '-o', this.program, join(root, 'test', 'guest', 'cases.c')]);
   }

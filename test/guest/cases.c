@@ -123,11 +123,25 @@ static void onSignal(int signal, siginfo_t *info, void *context) {
   busy = 1;
 }
 
-static void place(void) {
-  uint32_t *code = (uint32_t *)(uintptr_t)CODE;
-  for (size_t i = 0; i < CODE_BYTES / 4; i++) code[i] = BRK;
-  for (size_t i = 0; i < count; i++) memcpy((void *)(uintptr_t)cases[i].pc, cases[i].code, 4 * cases[i].words);
-  __builtin___clear_cache((char *)code, (char *)code + CODE_BYTES);
+static uint8_t used[SLOTS];
+
+static void fill(uint64_t pc, const uint32_t *code, size_t words) {
+  memcpy((void *)(uintptr_t)pc, code, 4 * words);
+  __builtin___clear_cache((char *)(uintptr_t)pc, (char *)(uintptr_t)pc + 4 * words);
+}
+
+// Places and runs the cases that were read, and writes their outcomes. Only code that changes is written, because each
+// write to a page that ran makes the emulator translate it again.
+static void runCases(void) {
+  static const uint32_t stop[WORDS_MAX] = {BRK, BRK, BRK, BRK};
+  if (count == 0) return;
+  memset(outcomes, 0, count * sizeof *outcomes);
+  for (size_t i = 0; i < count; i++) fill(cases[i].pc, cases[i].code, cases[i].words);
+  __asm__ volatile("brk #0" ::: "memory");
+  for (size_t i = 0; i < count; i++) fill(cases[i].pc, stop, cases[i].words);
+  if (fwrite(outcomes, sizeof *outcomes, count, stdout) != count) exit(2);
+  memset(used, 0, sizeof used);
+  count = 0;
 }
 
 static void map(uintptr_t address, size_t size, int protection) {
@@ -146,11 +160,15 @@ int main(void) {
   for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, NULL);
   if (fread(reference, sizeof reference, 1, stdin) != 1) return 1;
   memcpy((void *)(uintptr_t)DATA, reference, sizeof reference);
-  while ((count = fread(cases, sizeof *cases, SLOTS, stdin)) > 0) {
-    memset(outcomes, 0, count * sizeof *outcomes);
-    place();
-    __asm__ volatile("brk #0" ::: "memory");
-    if (fwrite(outcomes, sizeof *outcomes, count, stdout) != count) return 2;
+  for (size_t i = 0; i < CODE_BYTES / 4; i++) ((uint32_t *)(uintptr_t)CODE)[i] = BRK;
+  struct input next;
+  while (fread(&next, sizeof next, 1, stdin) == 1) {
+    size_t slot = (next.pc - CODE) / SLOT_BYTES;
+    if (slot >= SLOTS || next.words > WORDS_MAX) return 6;
+    if (used[slot] || count == SLOTS) runCases();
+    used[slot] = 1;
+    cases[count++] = next;
   }
+  runCases();
   return 0;
 }

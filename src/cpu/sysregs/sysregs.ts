@@ -86,7 +86,8 @@ export class Sysregs {
     const { el } = this.c.s;
     if (!r) return this.unnamed(key, write, el);
     const { row } = r;
-    if (row.model === 'absent' || r.presence === 'undefined') return this.reservedId(key, write, el) ? 'zero' : 'undefined';
+    if (row.model === 'absent' || r.presence === 'undefined')
+      return this.reservedId(key, write, el) ? 'zero' : 'undefined';
     if (write ? row.access === 'RO' : row.access === 'WO') return 'undefined';
     const writeEl = row.writeEl === 'highest' ? this.c.s.highestEl : row.writeEl;
     if (el < (write ? (writeEl ?? row.el) : row.el)) return 'undefined';
@@ -106,8 +107,12 @@ export class Sysregs {
   private special(name: string, write: boolean, el: number): Verdict | undefined {
     const { c } = this;
     if (name.startsWith('ICC_')) {
-      const outcome = c.gic().iccAccess(name, write ? 'write' : 'read', c.exceptions.iccContext());
-      return outcome === 'ok' ? undefined : outcome === 'undefined' ? 'undefined' : { trap: outcome === 'trap-el2' ? 2 : 3 };
+      const outcome = c.gic().iccAccess(name, write ? 'write' : 'read', c.exceptions.iccContext(), c.s.index);
+      return outcome === 'ok'
+        ? undefined
+        : outcome === 'undefined'
+          ? 'undefined'
+          : { trap: outcome === 'trap-el2' ? 2 : 3 };
     }
     if (name === 'SP_EL0' && !(c.s.pstate() & 1)) return 'undefined';
     if (FP_REGISTERS.has(name) && c.s.get32(PE_DERIVED.fpTrapped)) {
@@ -144,8 +149,16 @@ export class Sysregs {
     if (verdict === 'undefined') {
       const row = c.s.sysregs.get(key)?.row;
       if (c.s.el > 0) {
-        const why = row?.model === 'absent' ? 'not implemented by this processor' : row ? 'not accessible here' : 'no such register';
-        c.machine.report(c.s.index, `${read ? 'MRS' : 'MSR'} ${row?.name ?? genericName(key)} at EL${c.s.el}: ${why}, UNDEFINED`);
+        const why =
+          row?.model === 'absent'
+            ? 'not implemented by this processor'
+            : row
+              ? 'not accessible here'
+              : 'no such register';
+        c.machine.report(
+          c.s.index,
+          `${read ? 'MRS' : 'MSR'} ${row?.name ?? genericName(key)} at EL${c.s.el}: ${why}, UNDEFINED`,
+        );
       }
       c.exceptions.undefined();
       return;

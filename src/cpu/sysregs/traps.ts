@@ -29,7 +29,8 @@ const at = {
 } as const;
 
 const VM = /^(SCTLR|TTBR0|TTBR1|TCR|ESR|FAR|AFSR0|AFSR1|MAIR|AMAIR|CONTEXTIDR)_EL1$/;
-const DEBUG = /^(DBG(BVR|BCR|WVR|WCR)\d+_EL1|MDSCR_EL1|MDCCINT_EL1|OSDTR[RT]X_EL1|OSECCR_EL1|DBGCLAIM\w+|DBGAUTHSTATUS_EL1|MDCCSR_EL0|DBGDTR\w*_EL0)$/;
+const DEBUG =
+  /^(DBG(BVR|BCR|WVR|WCR)\d+_EL1|MDSCR_EL1|MDCCINT_EL1|OSDTR[RT]X_EL1|OSECCR_EL1|DBGCLAIM\w+|DBGAUTHSTATUS_EL1|MDCCSR_EL0|DBGDTR\w*_EL0)$/;
 const DEBUG_OS = /^(OSLAR_EL1|OSLSR_EL1|OSDLR_EL1|DBGPRCR_EL1)$/;
 
 /** In the order of priority: EL1 controls, then EL2's, then EL3's. */
@@ -43,7 +44,15 @@ export const SYSREG_TRAPS: readonly SysregTrap[] = [
   { registers: VM, from: [1], access: 'w', control: at.HCR_EL2, bit: 26, when: 1, target: 2 },
   { registers: VM, from: [1], access: 'r', control: at.HCR_EL2, bit: 30, when: 1, target: 2 },
   { registers: /^(REVIDR|AIDR)_EL1$/, from: [1], access: 'r', control: at.HCR_EL2, bit: 16, when: 1, target: 2 },
-  { registers: /^(CTR_EL0|CCSIDR_EL1|CLIDR_EL1)$/, from: [0, 1], access: 'r', control: at.HCR_EL2, bit: 17, when: 1, target: 2 },
+  {
+    registers: /^(CTR_EL0|CCSIDR_EL1|CLIDR_EL1)$/,
+    from: [0, 1],
+    access: 'r',
+    control: at.HCR_EL2,
+    bit: 17,
+    when: 1,
+    target: 2,
+  },
   { registers: /^CSSELR_EL1$/, from: [1], access: 'rw', control: at.HCR_EL2, bit: 17, when: 1, target: 2 },
   { registers: /^(ID_|MVFR)/, from: [1], access: 'r', control: at.HCR_EL2, bit: 18, when: 1, target: 2 },
   { registers: /^ACTLR_EL1$/, from: [1], access: 'rw', control: at.HCR_EL2, bit: 21, when: 1, target: 2 },

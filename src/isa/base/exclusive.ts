@@ -4,8 +4,8 @@
  *
  * Acquire and release order nothing here: PEs run in turns on one thread and every access is done when it is made.
  *
- * CONSTRAINED UNPREDICTABLE: a store-exclusive with Rs the same as Rt, Rt2 or Rn stores the value and uses the address the
- * register had; a load-exclusive pair with Rt the same as Rt2 leaves the second value.
+ * CONSTRAINED UNPREDICTABLE: a store-exclusive with Rs the same as Rt, Rt2 or Rn stores the value and uses the address
+ * that the register had; a load-exclusive pair with Rt the same as Rt2 leaves the second value. QEMU 7.2 does the same.
  */
 import type { Builder, Val } from '../../ir/builder.ts';
 import type { MemAccess } from '../../ir/types.ts';

@@ -4,8 +4,9 @@
  * A pair of up to 16 bytes is one access whose alignment requirement is that of one register: on one thread nobody can
  * see between its halves, and it is tested for presence in the TLB once.
  *
- * CONSTRAINED UNPREDICTABLE: with write-back and Rt or Rt2 the same as Rn, loads are made and then the base written over
- * them, stores store the base as it was; a load with Rt the same as Rt2 leaves the second value.
+ * CONSTRAINED UNPREDICTABLE: with write-back and Rt or Rt2 the same as Rn, loads are made and then the base is
+ * written over them, stores store the base as it was; a load with Rt the same as Rt2 leaves the first value in a
+ * general-purpose register and the second in a V register. QEMU 7.2 does the same.
  */
 import type { Builder, Val } from '../../ir/builder.ts';
 import { type Clause, insn } from '../clause.ts';
@@ -69,8 +70,9 @@ function move(b: Builder, p: Pair, load: boolean, address: Val): void {
     return;
   }
   const [low, high] = loadBoth(b, address, p.bytes);
-  writeRegister(b, p, '', low);
-  writeRegister(b, p, '2', high);
+  // When both are one general-purpose register the first value stays, of a V register the second (see above).
+  const write = [() => writeRegister(b, p, '', low), () => writeRegister(b, p, '2', high)];
+  for (const one of p.V ? write : write.reverse()) one();
 }
 
 /** Addressing modes: their bits 25:23, name, and text around the offset. */

@@ -1,8 +1,8 @@
 /**
  * Loads and stores of one register: DDI 0487, "Loads and Stores".
  *
- * CONSTRAINED UNPREDICTABLE, write-back with Rt the same as Rn: a load is made and then the base written over it; a store
- * stores the base as it was.
+ * CONSTRAINED UNPREDICTABLE, write-back with Rt the same as Rn: a load is made and then the base is written over it; a
+ * store stores the base as it was. QEMU 7.2 does the same.
  */
 import type { Builder, Val } from '../../ir/builder.ts';
 import { type Clause, type ClauseSpec, insn } from '../clause.ts';

@@ -1,9 +1,9 @@
 /**
- * MRS and MSR of registers that are read or written often: rows of their own, more specific than MRS and MSR (register).
+ * MRS and MSR of registers that are used often: rows of their own, more specific than MRS and MSR (register).
  *
- * Each row has a condition under which the access cannot trap and has no consequence but the value; otherwise the helper
- * does it, as for every other register. Fine-grained traps (FEAT_FGT) and nested virtualization (FEAT_NV) would make more
- * accesses trap: these rows must go for a processor that has them.
+ * Each row has a condition under which the access cannot trap and has no consequence but the value; otherwise the
+ * helper does it, as for every other register. Fine-grained traps (FEAT_FGT) and nested virtualization (FEAT_NV) would
+ * make more accesses trap: these rows must go for a processor that has them.
  */
 import { PE_DERIVED, PE_STATE, type StateField, SYSREG_BASE } from '../../arch/pestate.ts';
 import { STORED_SYSREGS, sysregByName } from '../../arch/sysregs/index.ts';

@@ -80,8 +80,8 @@ function msrImmediate(
 const DAIF_D = 1 << 9;
 
 /**
- * Changing masks needs no helper above EL0 while no interrupt is asserted that the change could let in. Clearing D does,
- * because it can start software step.
+ * Changing masks needs no helper above EL0 while no interrupt is asserted that the change could let in. Clearing D
+ * does, because it can start software step.
  */
 const PSTATE_FIELDS: readonly Clause[] = [
   msrImmediate('UAO', '000', '011', undefined, { feature: 'FEAT_UAO' }),

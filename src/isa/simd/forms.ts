@@ -42,7 +42,9 @@ export function arrangement(sizes: Sizes, q?: number, scale = 0): string {
 
 /** Scalar operand kind by `size`, or with elements of 2^`scale` times that width. */
 export function scalar(sizes: Sizes, scale = 0): string {
-  const names = [0, 1, 2, 3].map((size) => (sizes.includes(LETTERS[size]!) ? (`${LETTERS}q`[size + scale] ?? '-') : '-'));
+  const names = [0, 1, 2, 3].map((size) =>
+    sizes.includes(LETTERS[size]!) ? (`${LETTERS}q`[size + scale] ?? '-') : '-',
+  );
   return `f(size=${names.join(',')})`;
 }
 

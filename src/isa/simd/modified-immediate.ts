@@ -23,7 +23,11 @@ function expandFp(f: FieldValues, exponentBits: number, fractionBits: number): b
   const spread = (1n - b6) << BigInt(exponentBits - 1);
   const ones = b6 * (((1n << BigInt(exponentBits - 3)) - 1n) << 2n);
   const exponent = spread | ones | (rest >> 4n);
-  return (sign << BigInt(exponentBits + fractionBits)) | (exponent << BigInt(fractionBits)) | ((rest & 15n) << BigInt(fractionBits - 4));
+  return (
+    (sign << BigInt(exponentBits + fractionBits)) |
+    (exponent << BigInt(fractionBits)) |
+    ((rest & 15n) << BigInt(fractionBits - 4))
+  );
 }
 
 interface Form {
@@ -114,11 +118,7 @@ export const SIMD_MODIFIED_IMMEDIATE: readonly Clause[] = [
     },
     move,
   ),
-  wholeClause(
-    'FMOV (vector, immediate, double-precision)',
-    'fmov {Vd:v(2d)}, {abc.defgh:f8}',
-    1,
-    '1111',
-    (f) => expandFp(f, 11, 52),
+  wholeClause('FMOV (vector, immediate, double-precision)', 'fmov {Vd:v(2d)}, {abc.defgh:f8}', 1, '1111', (f) =>
+    expandFp(f, 11, 52),
   ),
 ];

@@ -30,7 +30,14 @@ function copies(letter: string): Clause[] {
       unless: (f) => ofOneDoubleword(f.Q!),
       lift: (b, f) => {
         const n = b.v('Vn');
-        b.setV('Vd', keepLow(b, width(f.Q!), pickLanes(b, bits, n, n, () => f.ix!)));
+        b.setV(
+          'Vd',
+          keepLow(
+            b,
+            width(f.Q!),
+            pickLanes(b, bits, n, n, () => f.ix!),
+          ),
+        );
       },
     }),
     insn(`DUP (element, ${size}), scalar`, `01 0 11110000 ${INDEXED[letter]} 0 0000 1 Vn:5 Vd:5`, {
@@ -38,7 +45,10 @@ function copies(letter: string): Clause[] {
       fp: true,
       lift: (b, f) => {
         const zero = b.vconst(0n, 0n);
-        b.setV('Vd', pickLanes(b, bits, b.v('Vn'), zero, (i) => (i === 0 ? f.ix! : 128 / bits)));
+        b.setV(
+          'Vd',
+          pickLanes(b, bits, b.v('Vn'), zero, (i) => (i === 0 ? f.ix! : 128 / bits)),
+        );
       },
     }),
     insn(`DUP (general, ${size})`, `0 Q 0 01110000 ${UNINDEXED[letter]} 0 0001 1 Rn:5 Vd:5`, {
@@ -71,11 +81,15 @@ function copies(letter: string): Clause[] {
 function toGeneral(letter: string): Clause[] {
   const size = letter.toUpperCase();
   const bits = letterBits(letter);
-  const unsigned = insn(`UMOV (${size})`, `0 ${letter === 'd' ? 1 : 0} 0 01110000 ${INDEXED[letter]} 0 0111 1 Vn:5 Rd:5`, {
-    asm: `umov {Rd:${letter === 'd' ? 'x' : 'w'}}, {Vn:e(${letter})[ix]}`,
-    fp: true,
-    lift: (b, f) => b.setR('Rd', letter === 'd' ? 1 : 0, b.lane(b.v('Vn'), bits, f.ix!)),
-  });
+  const unsigned = insn(
+    `UMOV (${size})`,
+    `0 ${letter === 'd' ? 1 : 0} 0 01110000 ${INDEXED[letter]} 0 0111 1 Vn:5 Rd:5`,
+    {
+      asm: `umov {Rd:${letter === 'd' ? 'x' : 'w'}}, {Vn:e(${letter})[ix]}`,
+      fp: true,
+      lift: (b, f) => b.setR('Rd', letter === 'd' ? 1 : 0, b.lane(b.v('Vn'), bits, f.ix!)),
+    },
+  );
   if (letter === 'd') return [unsigned];
   const signed = insn(`SMOV (${size})`, `0 Q 0 01110000 ${INDEXED[letter]} 0 0101 1 Vn:5 Rd:5`, {
     asm: `smov {Rd:r(Q)}, {Vn:e(${letter})[ix]}`,
@@ -128,7 +142,7 @@ function permute([mnemonic, opcode, source]: (typeof PERMUTES)[number]): Clause 
 }
 
 const EXT = insn('EXT', '0 Q 101110 00 0 Vm:5 0 imm4:4 0 Vn:5 Vd:5', {
-  asm: 'ext {Vd:v(Q=8b,16b)}, {Vn:v(Q=8b,16b)}, {Vm:v(Q=8b,16b)}, {imm4:x}',
+  asm: 'ext {Vd:v(Q=8b,16b)}, {Vn:v(Q=8b,16b)}, {Vm:v(Q=8b,16b)}, {imm4:u}',
   fp: true,
   unless: (f) => f.Q === 0 && f.imm4! > 7,
   lift: (b, f) => {

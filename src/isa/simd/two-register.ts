@@ -117,12 +117,13 @@ function pairwiseLong(mnemonic: string, u: 0 | 1, opcode: string, accumulate: bo
 }
 
 type Narrow = (w: Vec, bits: number, n: Val) => Val;
-const NARROW: readonly (readonly [mnemonic: string, u: 0 | 1, opcode: string, scalarSizes: Sizes, meaning: Narrow])[] = [
-  ['xtn', 0, '10010', '', (_w, _bits, n) => n],
-  ['sqxtun', 1, '10010', 'bhs', (w, bits, n) => w.clampSigned(n, bits, true)],
-  ['sqxtn', 0, '10100', 'bhs', (w, bits, n) => w.clampSigned(n, bits)],
-  ['uqxtn', 1, '10100', 'bhs', (w, bits, n) => w.clampUnsigned(n, bits)],
-];
+const NARROW: readonly (readonly [mnemonic: string, u: 0 | 1, opcode: string, scalarSizes: Sizes, meaning: Narrow])[] =
+  [
+    ['xtn', 0, '10010', '', (_w, _bits, n) => n],
+    ['sqxtun', 1, '10010', 'bhs', (w, bits, n) => w.clampSigned(n, bits, true)],
+    ['sqxtn', 0, '10100', 'bhs', (w, bits, n) => w.clampSigned(n, bits)],
+    ['uqxtn', 1, '10100', 'bhs', (w, bits, n) => w.clampUnsigned(n, bits)],
+  ];
 
 function narrowing([mnemonic, u, opcode, scalarSizes, meaning]: (typeof NARROW)[number]): Clause[] {
   const vector = ([0, 1] as const).map((q) => {

@@ -146,11 +146,36 @@ const MULTIPLY: readonly Alias[] = [
   { asm: 'rev64 {Rd:x}, {Rn:x}', of: 'REV', fixed: { sf: 1 }, readOnly: true },
 ];
 
+/** Hints that are NOPs here but have names; those of other features are NOPs wherever the feature is missing. */
+const HINT_NAMES: readonly (readonly [number: number, name: string])[] = [
+  [0, 'nop'],
+  [6, 'dgh'],
+  [7, 'xpaclri'],
+  [8, 'pacia1716'],
+  [10, 'pacib1716'],
+  [12, 'autia1716'],
+  [14, 'autib1716'],
+  [17, 'psb csync'],
+  [18, 'tsb csync'],
+  [20, 'csdb'],
+  [22, 'clearbhb'],
+  [24, 'paciaz'],
+  [25, 'paciasp'],
+  [26, 'pacibz'],
+  [27, 'pacibsp'],
+  [28, 'autiaz'],
+  [29, 'autiasp'],
+  [30, 'autibz'],
+  [31, 'autibsp'],
+  [32, 'bti'],
+  [34, 'bti c'],
+  [36, 'bti j'],
+  [38, 'bti jc'],
+];
+
 const SYSTEM: readonly Alias[] = [
   { asm: 'ret', of: 'RET', fixed: { Rn: 30 } },
-  { asm: 'nop', of: 'HINT', fixed: { CRm: 0, op2: 0 } },
-  { asm: 'bti', of: 'HINT', fixed: { CRm: 4, op2: 0 } },
-  { asm: 'csdb', of: 'HINT', fixed: { CRm: 2, op2: 4 } },
+  ...HINT_NAMES.map(([number, asm]): Alias => ({ asm, of: 'HINT', fixed: { CRm: number >> 3, op2: number & 7 } })),
   ...['YIELD', 'WFE', 'WFI', 'SEV', 'SEVL', 'ESB'].map((of) => ({ asm: of.toLowerCase(), of })),
   { asm: 'ssbb', of: 'DSB', fixed: { CRm: 0 } },
   { asm: 'pssbb', of: 'DSB', fixed: { CRm: 4 } },

@@ -6,6 +6,7 @@ import { encodeFields, type FieldValues } from '../encoding.ts';
 import { A64 } from '../table.ts';
 import type { Alias } from './aliases.ts';
 import { BASE_ALIASES } from './aliases.ts';
+import { derivedAliases } from './aliases-derived.ts';
 import { AssemblerError, type SourcePlace } from './errors.ts';
 import type { Scope } from './expression.ts';
 import type { Reading } from './kind.ts';
@@ -50,17 +51,6 @@ export interface StatementContext {
   readonly place: SourcePlace;
 }
 
-/** Every alias, those of an instruction in order of preference. */
-export const ALIASES: readonly Alias[] = [...BASE_ALIASES];
-
-/** Loads and stores with an unscaled offset may be written without the `u`, when the scaled form does not take the offset. */
-function unscaledForms(clauses: readonly Clause[]): Alias[] {
-  return clauses.flatMap((c) => {
-    const match = /^(ld|st|prf)(u)([rm].*)$/.exec(c.asm ?? '');
-    return match ? [{ asm: match[1]! + match[3]!, of: c.name, readOnly: true }] : [];
-  });
-}
-
 function aliasForms(clauses: readonly Clause[], aliases: readonly Alias[]): Form[] {
   const byName = new Map(clauses.map((c) => [c.name, c]));
   return aliases.flatMap((alias) => {
@@ -80,7 +70,7 @@ export class InstructionSet {
   constructor(clauses: readonly Clause[]) {
     this.decoder = new Decoder(clauses, new Set(FEATURE_NAMES));
     const own = clauses.flatMap((c) => (c.asm === undefined ? [] : [new Form(c, c.asm)]));
-    const aliases = aliasForms(clauses, [...ALIASES, ...unscaledForms(clauses)]);
+    const aliases = aliasForms(clauses, [...BASE_ALIASES, ...derivedAliases(clauses)]);
     for (const form of own) this.own.set(form.clause, form);
     for (const form of aliases) this.aliases.set(form.clause, [...(this.aliases.get(form.clause) ?? []), form]);
     for (const form of [...own, ...aliases]) {

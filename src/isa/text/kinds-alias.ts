@@ -74,7 +74,7 @@ const order: Kind = (spec, encoding) => {
   };
 };
 
-/** An immediate that is encoded as `N` less its value: `usub(64)`. */
+/** An immediate that is encoded as `N` less its value: `usub(64)`, `rsub(64)`. */
 const subtracted: Kind = (spec, encoding) => {
   const field = join(spec.fields, encoding);
   const from = Number(spec.args);
@@ -230,6 +230,22 @@ const invertedBitmask: Kind = () =>
     },
   });
 
+/** MOVI of 64 bits: every bit of the immediate is a byte of zeros or ones. */
+const byteMask: Kind = (spec, encoding) => {
+  const field = join(spec.fields, encoding);
+  const expand = (bits: number): bigint =>
+    Array.from({ length: 8 }, (_, i) => ((bits >> i) & 1 ? 0xffn << BigInt(8 * i) : 0n)).reduce((a, b) => a | b);
+  return valueOperand({
+    expected: 'a 64-bit value of bytes 0x00 and 0xff',
+    show: (c) => `#0x${expand(field.get(c.f)).toString(16)}`,
+    encode: (v) => {
+      const bits = BigInt.asUintN(64, v);
+      const packed = Array.from({ length: 8 }, (_, i) => Number((bits >> BigInt(8 * i)) & 1n) << i).reduce((a, b) => a | b);
+      return registerBits(v, 64) !== undefined && expand(packed) === bits ? field.put(packed) : 'a 64-bit value of bytes 0x00 and 0xff';
+    },
+  });
+};
+
 /** Kinds by the name that templates use. */
 export const ALIAS_KINDS: Readonly<Record<string, Kind>> = {
   extreg: extendedRegister,
@@ -237,6 +253,8 @@ export const ALIAS_KINDS: Readonly<Record<string, Kind>> = {
   memext: memoryExtend,
   order,
   usub: subtracted,
+  rsub: subtracted,
+  bytemask: byteMask,
   invcond: invertedCondition,
   shiftleft: shiftLeft,
   shiftright: shiftRight,

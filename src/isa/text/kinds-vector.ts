@@ -205,6 +205,24 @@ const float8: Kind = (spec, encoding) => {
   };
 };
 
+/** A number that is one of a list, by the value of the fields: `{Q:oneof(8,16)}`; `-` is reserved. */
+const oneOf: Kind = (spec, encoding) => {
+  const field = join(spec.fields, encoding);
+  const list = (spec.args ?? '').split(',').map((n) => n.trim());
+  if (list.length !== 2 ** field.width) throw new Error(`'${spec.source}' lists ${list.length} of ${2 ** field.width} values`);
+  const expected = `one of ${list.filter((n) => n !== '-').join(', ')}`;
+  return {
+    print: (c) => `#${list[field.get(c.f)]}`,
+    read: (r, at, values) => {
+      const found = readValue(r, at, expected);
+      if (!found) return [];
+      const matches = list.flatMap((n, i) => (n === String(found.value) ? [{ at: found.end, values: field.put(i) }] : []));
+      const agreeing = matches.filter((m) => agree(values, m.values));
+      return agreeing.length > 0 ? agreeing : r.fail(found.start, expected);
+    },
+  };
+};
+
 /** Kinds by the name that templates use. */
 export const VECTOR_KINDS: Readonly<Record<string, Kind>> = {
   b: scalar('b'),
@@ -218,4 +236,5 @@ export const VECTOR_KINDS: Readonly<Record<string, Kind>> = {
   list,
   elist: elementList,
   f8: float8,
+  oneof: oneOf,
 };

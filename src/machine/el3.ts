@@ -1,0 +1,173 @@
+import { EC } from '../arch/esr.ts';
+import { PE_STATE } from '../arch/pestate.ts';
+import { VECTOR_OFFSETS } from '../arch/pstate.ts';
+import { type Pe, WAIT } from '../cpu/pe.ts';
+import { callName, handleCall } from '../firmware/firmware.ts';
+import {
+  type Caller,
+  type FirmwareHost,
+  type PowerState,
+  SMCCC_REGISTERS,
+  type StartPoint,
+} from '../firmware/smccc.ts';
+import { virtAffinity } from './board/virt.ts';
+
+/** SCR_EL3 as this firmware runs the Non-secure world: NS, FIQ to EL3, RW, and HCE when there is an EL2. */
+const SCR_EL3 = { NS: 1n, FIQ: 4n, HCE: 0x100n, RW: 0x400n } as const;
+/** SCTLR_ELx with everything off: the RES1 bits come from the register's layout. */
+const SCTLR_OFF = 0n;
+const MASKED_EL1H = 0x3c5n;
+const MASKED_EL2H = 0x3c9n;
+
+/** What the firmware needs of the machine around it. */
+export interface Surroundings {
+  readonly pes: readonly Pe[];
+  ramContains(addrPa: bigint): boolean;
+  /** Puts the PE's part of the GIC into the state in which an OS expects it. */
+  initInterrupts(pe: number): void;
+  /** The run ends at this boundary: PSCI SYSTEM_OFF, SYSTEM_RESET, SYSTEM_RESET2. */
+  systemStop(reason: 'poweroff' | 'reset'): void;
+  endTurn(): void;
+  requestBoundary(): void;
+  report(pe: number, message: string): void;
+  /** Every call answered, for hooks and traces. */
+  callMade(pe: number, name: string, args: readonly bigint[], result: bigint | undefined): void;
+}
+
+/**
+ * The firmware in TypeScript: what answers SMC at EL3 (or HVC when there is no EL3), and how a PE starts.
+ *
+ * It lives outside guest memory and takes no steps: it acts in the boundary at which the exception to EL3 was taken.
+ */
+export class Firmware implements FirmwareHost {
+  private readonly around: Surroundings;
+  private readonly restart: (StartPoint | undefined)[] = [];
+
+  constructor(around: Surroundings) {
+    this.around = around;
+  }
+
+  get peCount(): number {
+    return this.around.pes.length;
+  }
+  affinityOf(pe: number): bigint {
+    return virtAffinity(pe);
+  }
+  ramContains(addrPa: bigint): boolean {
+    return this.around.ramContains(addrPa);
+  }
+  powerState(pe: number): PowerState {
+    return this.around.pes[pe]!.s.get32(PE_STATE.waitState) === WAIT.OFF ? 'OFF' : 'ON';
+  }
+  powerOn(pe: number, start: StartPoint): void {
+    this.start(pe, start);
+  }
+  powerOff(pe: number): void {
+    this.around.pes[pe]!.s.set32(PE_STATE.waitState, WAIT.OFF);
+    this.around.endTurn();
+  }
+  suspend(pe: number, restart: StartPoint | undefined): void {
+    const { s } = this.around.pes[pe]!;
+    this.restart[pe] = restart;
+    if (!this.around.pes[pe]!.wakes) s.set32(PE_STATE.waitState, WAIT.WFI);
+    this.around.endTurn();
+  }
+  systemOff(): void {
+    this.around.systemStop('poweroff');
+  }
+  systemReset(): void {
+    this.around.systemStop('reset');
+  }
+
+  /** Brings a PE from reset to where an operating system starts: the highest Non-secure level, everything off and masked. */
+  start(index: number, at: StartPoint): void {
+    const pe = this.around.pes[index]!;
+    const { s } = pe;
+    pe.reset();
+    if (s.els.el3) {
+      pe.writeRegister('SCR_EL3', SCR_EL3.NS | SCR_EL3.FIQ | SCR_EL3.RW | (s.els.el2 ? SCR_EL3.HCE : 0n));
+      pe.writeRegister('CPTR_EL3', 0n);
+    }
+    if (s.els.el2) pe.writeRegister('HCR_EL2', 1n << 31n);
+    pe.writeRegister('SCTLR_EL1', SCTLR_OFF);
+    pe.writeRegister('CNTFRQ_EL0', CNTFRQ_HZ);
+    const level = s.els.el2 ? 2 : 1;
+    if (s.el > level) {
+      pe.writeRegister(`ELR_EL${s.el}`, at.entryPa);
+      pe.writeRegister(`SPSR_EL${s.el}`, level === 2 ? MASKED_EL2H : MASKED_EL1H);
+      this.around.initInterrupts(index);
+      pe.exceptions.exceptionReturn();
+      s.set32(PE_STATE.eventRegister, 0);
+    } else {
+      this.around.initInterrupts(index);
+      s.pc = at.entryPa;
+    }
+    s.setX(0, at.contextId);
+    pe.stateReplaced();
+  }
+
+  /** An exception arrived at EL3. SMC is answered; anything else is reported and returned from. */
+  entered(index: number, vectorOffset: number): boolean {
+    const pe = this.around.pes[index]!;
+    const esr = Number(pe.readRegister('ESR_EL3')!);
+    const sync = vectorOffset === VECTOR_OFFSETS['Lower EL using AArch64'] + VECTOR_OFFSETS.Synchronous;
+    if (sync && esr >>> 26 === EC.MonitorCall) {
+      const spsr = Number(pe.readRegister('SPSR_EL3')!);
+      const nonSecure = (pe.readRegister('SCR_EL3')! & SCR_EL3.NS) !== 0n;
+      pe.exceptions.exceptionReturn();
+      this.answer({
+        pe: index,
+        callerEl: ((spsr >> 2) & 3) as 1 | 2,
+        nonSecure,
+        conduit: 'smc',
+        immediate: esr & 0xffff,
+      });
+      return true;
+    }
+    this.around.report(
+      index,
+      `exception to EL3 at vector 0x${vectorOffset.toString(16)}, ESR_EL3 0x${esr.toString(16)}: firmware has no handler and returns`,
+    );
+    pe.exceptions.exceptionReturn();
+    return true;
+  }
+
+  /** HVC where there is neither EL2 nor EL3: the conduit of virtual PSCI. PC is already behind the instruction. */
+  hypervisorCall(index: number, immediate: number): void {
+    this.answer({ pe: index, callerEl: 1, nonSecure: true, conduit: 'hvc', immediate });
+  }
+
+  private answer(caller: Caller): void {
+    const { s } = this.around.pes[caller.pe]!;
+    const x = Array.from({ length: SMCCC_REGISTERS }, (_, n) => s.x(n));
+    const result = handleCall(this, caller, x);
+    this.around.callMade(caller.pe, callName(Number(x[0]! & 0xffff_ffffn)), x.slice(1, 4), result?.[0]);
+    result?.forEach((value, n) => {
+      s.setX(n, value);
+    });
+    this.around.requestBoundary();
+  }
+
+  /** A PE that was suspended with a restart address woke up. */
+  woke(index: number): void {
+    const at = this.restart[index];
+    if (!at) return;
+    this.restart[index] = undefined;
+    this.start(index, at);
+  }
+
+  /** Restart addresses of suspended PEs, for snapshots. */
+  state(): readonly ({ readonly entryPa: bigint; readonly contextId: bigint } | null)[] {
+    return this.around.pes.map((_, pe) => this.restart[pe] ?? null);
+  }
+  load(state: readonly (StartPoint | null)[]): void {
+    state.forEach((at, pe) => {
+      this.restart[pe] = at ?? undefined;
+    });
+  }
+}
+
+/** Frequency of the system counter, as QEMU's `virt` has it: one count each 16 ns of virtual time. */
+export const CNTFRQ_HZ = 62_500_000n;
+/** Virtual nanoseconds of one count. */
+export const NS_PER_COUNT = 16;

@@ -1,0 +1,635 @@
+import { ARCHITECTURAL_BYTES, PE_STATE, PE_STRIDE_BYTES } from '../arch/pestate.ts';
+import { ContextNumbers } from '../cpu/contexts.ts';
+import { Pe, type PeExtraState, WAIT } from '../cpu/pe.ts';
+import type { GicPort, MachinePort } from '../cpu/ports.ts';
+import { TIMERS, type TimerName } from '../cpu/timers.ts';
+import type { PlainData } from '../devices/device.ts';
+import { Gicv3 } from '../devices/gicv3/gicv3.ts';
+import { Pl031, RTC_BASE_DEFAULT_SECONDS } from '../devices/pl031.ts';
+import { Interpreter } from '../engine/interpreter.ts';
+import { GuestMemory, type RamImage } from '../engine/memory.ts';
+import { type BootPlan, planBoot } from '../firmware/boot/boot.ts';
+import { Decoder } from '../isa/decoder.ts';
+import { A64, fpCheck, UNALLOCATED } from '../isa/table.ts';
+import { GICR_STRIDE_BYTES, VIRT_INTIDS, VIRT_MEMORY_MAP, virtAffinity, virtDeviceTree } from './board/virt.ts';
+import { Bus, type MmioHook } from './bus.ts';
+import { Console } from './console.ts';
+import { Digest } from './digest.ts';
+import { Firmware, NS_PER_COUNT } from './el3.ts';
+import { MachineError } from './errors.ts';
+import { EventQueue, PRIORITY } from './events.ts';
+import { bindHelpers } from './helpers.ts';
+import { type CheckedOptions, checkOptions, type MachineOptions } from './options.ts';
+import { Scheduler } from './scheduler.ts';
+
+const RAM_PA = Number(VIRT_MEMORY_MAP.ram.basePa);
+const TIMER_INTIDS: Readonly<Record<TimerName, number>> = {
+  CNTP: VIRT_INTIDS.CNTP,
+  CNTV: VIRT_INTIDS.CNTV,
+  CNTHP: VIRT_INTIDS.CNTHP,
+  CNTPS: VIRT_INTIDS.CNTPS,
+};
+/** Longest uninterrupted run of one PE, so that hosts' engines can replace code by faster code. */
+const GRANT_MAX = 1_000_000;
+
+/** Why a run ended; see `Machine.run`. */
+export type RunReason = 'poweroff' | 'reset' | 'limit' | 'idle' | 'stopped' | 'waiting-for-input' | 'waiting-for-time';
+
+/** How far a run goes. */
+export interface RunLimits {
+  /** At most this many further steps, up to 2^53 - 1; without it, no limit. */
+  readonly steps?: number;
+  /** While every PE waits, virtual time may jump up to this instant and no further; without it, to any instant. */
+  readonly idleUntilNs?: bigint;
+}
+
+/** Everything the future of a machine depends on, except what comes from outside; in memory, for this machine only. */
+export interface Snapshot {
+  readonly machine: symbol;
+  readonly ram: RamImage;
+  readonly pes: readonly { readonly block: Uint8Array; readonly extra: PeExtraState }[];
+  readonly devices: PlainData;
+  readonly time: { readonly steps: number; readonly timeNs: number };
+  readonly schedule: PlainData;
+  readonly ended: 'poweroff' | 'reset' | undefined;
+}
+
+/** Listeners of a machine; each is called during the boundary or step it is about. */
+export interface MachineHooks {
+  /** Before each step; while one is set the machine runs step by step. */
+  step?: (pe: number, pc: bigint) => void;
+  exception?: (pe: number, targetEl: number, vectorOffset: number) => void;
+  mmio?: MmioHook;
+  /** Every SMC or HVC that the firmware answered. */
+  call?: (pe: number, name: string, args: readonly bigint[], result: bigint | undefined) => void;
+}
+
+/**
+ * An arm64 machine as QEMU's `virt` board lays it out: exact, deterministic, stoppable at every instruction.
+ *
+ * State after N steps is a function of the options and of what was put in from outside; never of the host.
+ *
+ * @example
+ * const machine = Machine.create({ kernel, initrd, append: 'console=ttyAMA0' });
+ * machine.console.onOutput((bytes) => out.write(bytes));
+ * machine.run({ steps: 1_000_000 });
+ */
+export class Machine {
+  readonly options: CheckedOptions;
+  readonly pes: readonly Pe[];
+  readonly gic: Gicv3;
+  readonly console: Console;
+  readonly rtc: Pl031;
+  readonly bus: Bus = new Bus();
+  /** True while somebody may still type: a machine that waits with nothing due then waits for input. */
+  inputPossible = false;
+  readonly log: { onReport(listener: (message: string) => void): void };
+  private readonly identity = Symbol('machine');
+  private readonly memory: GuestMemory;
+  private readonly engine: Interpreter;
+  private readonly firmware: Firmware | undefined;
+  private readonly events = new EventQueue();
+  private readonly scheduler: Scheduler;
+  private readonly fingerprint: Digest;
+  private readonly boot: BootPlan | undefined;
+  private readonly reporters: ((message: string) => void)[] = [];
+  private readonly hooks: MachineHooks = {};
+  private stepsTaken = 0;
+  private nowNs = 0;
+  private running = false;
+  private stopRequested = false;
+  private ended: 'poweroff' | 'reset' | undefined;
+
+  private constructor(options: CheckedOptions) {
+    this.options = options;
+    this.log = { onReport: (listener) => void this.reporters.push(listener) };
+    this.memory = new GuestMemory(options.memoryBytes, options.cpus);
+    this.fingerprint = new Digest(this.memory);
+    const report = (message: string): void => this.report(message);
+    const line = (intid: number): { set: (level: boolean) => void } => ({
+      set: (level) => this.gic.setLine(intid, level),
+    });
+    this.console = new Console({ irq: line(VIRT_INTIDS.PL011), report });
+    this.rtc = new Pl031(
+      {
+        irq: line(VIRT_INTIDS.PL031),
+        seconds: () => (options.rtcBaseSeconds ?? RTC_BASE_DEFAULT_SECONDS) + Math.floor(this.instantNs() / 1e9),
+        nextAlarm: (at) => this.scheduleAlarm(at),
+        report,
+      },
+      'pl031@9010000',
+    );
+    const contexts = new ContextNumbers(this.memory);
+    this.pes = Array.from({ length: options.cpus }, (_, index) => this.makePe(index, contexts));
+    this.gic = new Gicv3(
+      {
+        report,
+        signal: (pe, irq, fiq) => this.pes[pe]!.setInterruptLines(irq, fiq),
+        context: (pe) => this.pes[pe]!.exceptions.iccContext(),
+      },
+      {
+        pes: options.cpus,
+        mpidrAffinities: this.pes.map((_, n) => Number(virtAffinity(n))),
+        securityStates: options.els.el3 ? 2 : 1,
+      },
+    );
+    this.bus.map(Number(VIRT_MEMORY_MAP.gicd.basePa), this.gic.distributor);
+    this.bus.map(Number(VIRT_MEMORY_MAP.gicr.basePa), this.gic.redistributors, GICR_STRIDE_BYTES * options.cpus);
+    this.bus.map(Number(VIRT_MEMORY_MAP.pl011.basePa), this.console.uart);
+    this.bus.map(Number(VIRT_MEMORY_MAP.pl031.basePa), this.rtc);
+    this.engine = new Interpreter({
+      memory: this.memory,
+      decoder: new Decoder(A64, options.profile.features),
+      unallocated: UNALLOCATED,
+      fpCheck,
+      host: {
+        helpers: bindHelpers(this.pes, this.memory),
+        slowLoad: (cpu, record, word) => this.pes[cpu / PE_STRIDE_BYTES]!.access.load(record, word),
+        slowStore: (cpu, record, word) => this.pes[cpu / PE_STRIDE_BYTES]!.access.store(record, word),
+        fetchMiss: (cpu) => this.pes[cpu / PE_STRIDE_BYTES]!.access.fetch(),
+      },
+    });
+    this.scheduler = new Scheduler(this.pes, this.memory, RAM_PA);
+    this.firmware = options.firmware === 'typescript' ? new Firmware(this.surroundings()) : undefined;
+    this.boot = options.kernel ? this.plan(options.kernel) : undefined;
+    this.reset();
+  }
+
+  /**
+   * Makes a machine and loads what it is to run.
+   *
+   * @throws MachineError when an option is impossible, BootError when the kernel, initrd or device tree cannot be used
+   */
+  static create(options: MachineOptions = {}): Machine {
+    return new Machine(checkOptions(options));
+  }
+
+  private makePe(index: number, contexts: ContextNumbers): Pe {
+    const { profile, els } = this.options;
+    return new Pe({
+      memory: this.memory,
+      index,
+      affinity: Number(virtAffinity(index)),
+      profile,
+      els,
+      bus: this.bus,
+      machine: this.machinePort(),
+      ramBasePa: RAM_PA,
+      contexts,
+      gic: () => this.gic as unknown as GicPort,
+      engine: () => this.engine,
+    });
+  }
+
+  private machinePort(): MachinePort {
+    return {
+      count: () => BigInt(Math.floor(this.instantNs() / NS_PER_COUNT)),
+      timersChanged: (pe) => this.timersChanged(pe),
+      sendEventAll: () => {
+        for (const pe of this.pes) pe.signalEvent();
+        this.requestBoundary();
+      },
+      requestBoundary: () => this.requestBoundary(),
+      endTurn: () => {
+        this.scheduler.endTurn();
+        this.requestBoundary();
+      },
+      el3Entered: (pe, vector) => this.firmware?.entered(pe, vector) ?? false,
+      hvcConduit: (pe, imm) => {
+        if (!this.firmware || this.options.els.el3) return false;
+        this.firmware.hypervisorCall(pe, imm);
+        return true;
+      },
+      report: (pe, message) => this.report(`PE ${pe}: ${message}`),
+      exceptionTaken: (pe, el, vector) => this.hooks.exception?.(pe, el, vector),
+    };
+  }
+
+  private surroundings(): ConstructorParameters<typeof Firmware>[0] {
+    return {
+      pes: this.pes,
+      ramContains: (pa) => pa >= BigInt(RAM_PA) && pa < BigInt(RAM_PA + this.options.memoryBytes),
+      initInterrupts: (pe) => this.gic.initNonSecure(pe),
+      systemStop: (reason) => {
+        this.ended = reason;
+        this.requestBoundary();
+      },
+      endTurn: () => {
+        this.scheduler.endTurn();
+        this.requestBoundary();
+      },
+      requestBoundary: () => this.requestBoundary(),
+      report: (pe, message) => this.report(`PE ${pe}: ${message}`),
+      callMade: (pe, name, args, result) => this.hooks.call?.(pe, name, args, result),
+    };
+  }
+
+  // --- boot and reset ---
+
+  private plan(kernel: Uint8Array): BootPlan {
+    const { options } = this;
+    const { cpus, memoryBytes, profile, els } = options;
+    const conduit = options.firmware === 'guest' ? null : els.el3 ? 'smc' : 'hvc';
+    const tree = (): ReturnType<typeof virtDeviceTree> =>
+      virtDeviceTree({
+        pes: cpus,
+        ramSizeBytes: memoryBytes,
+        cpu: profile.name,
+        psciConduit: conduit,
+        rngSeed: options.rngSeed,
+        kaslrSeed: options.kaslrSeed,
+      });
+    return planBoot({
+      kernel,
+      initrd: options.initrd,
+      append: options.append,
+      deviceTree: options.dtb ?? tree(),
+      ram: { addrPa: BigInt(RAM_PA), sizeBytes: memoryBytes },
+      pageSizesBytes: profile.granules.map((g) => Number.parseInt(g, 10) * 1024),
+    });
+  }
+
+  /** Cold reset: every PE and device as after power-on, the same images loaded again. RAM is kept, time goes on. */
+  reset(): void {
+    this.ended = undefined;
+    for (const pe of this.pes) {
+      pe.reset();
+      pe.s.set32(PE_STATE.waitState, WAIT.OFF);
+    }
+    this.gic.reset();
+    this.console.uart.reset();
+    this.rtc.reset();
+    this.scheduler.reset();
+    for (const s of this.boot?.segments ?? []) this.writeMemory(s.addrPa, s.bytes);
+    for (const p of this.options.programs ?? []) this.writeMemory(p.addrPa, p.bytes);
+    const first = this.options.programs?.[0];
+    const entry = this.boot?.entryPa ?? first?.entryPa ?? first?.addrPa ?? BigInt(RAM_PA);
+    const pe = this.pes[0]!;
+    if (this.firmware) {
+      this.gic.initNonSecure();
+      this.console.uart.initAsFirmware();
+      this.firmware.start(0, { entryPa: entry, contextId: this.boot?.x0 ?? 0n });
+    } else {
+      pe.s.set32(PE_STATE.waitState, WAIT.RUNNING);
+      pe.s.pc = entry;
+      pe.stateReplaced();
+    }
+    for (const n of this.pes) this.timersChanged(n.s.index);
+  }
+
+  // --- time ---
+
+  /** Virtual time now, also in the middle of a step: the time at which the running step began. */
+  private instantNs(): number {
+    return this.running ? this.nowNs + Math.max(this.engine.taken - 1, 0) : this.nowNs;
+  }
+  /** Steps since the machine was made; a reset does not set it back. */
+  get steps(): number {
+    return this.stepsTaken;
+  }
+  /** Virtual time since the machine was made, in ns; a reset does not set it back. */
+  get timeNs(): bigint {
+    return BigInt(this.nowNs);
+  }
+  /** Virtual time of the next due event, or undefined when nothing is due. */
+  nextDueNs(): bigint | undefined {
+    const next = this.events.nextNs;
+    return next === undefined ? undefined : BigInt(next);
+  }
+
+  private timersChanged(index: number): void {
+    const pe = this.pes[index]!;
+    for (const name of TIMERS) {
+      this.gic.setLine(TIMER_INTIDS[name], pe.timers.line(name), index);
+      const due = pe.timers.due(name);
+      const key = `${name} ${index}`;
+      const ns = due === undefined ? undefined : Number(due) * NS_PER_COUNT;
+      if (ns === undefined || ns > Number.MAX_SAFE_INTEGER) this.events.cancel(key);
+      else {
+        this.events.schedule(ns, () => this.timersChanged(index), { key, priority: PRIORITY.TIMER });
+        this.requestBoundary();
+      }
+    }
+  }
+  private scheduleAlarm(atSeconds: number | undefined): void {
+    if (atSeconds === undefined) return this.events.cancel('pl031');
+    const ns = (atSeconds - (this.options.rtcBaseSeconds ?? RTC_BASE_DEFAULT_SECONDS)) * 1e9;
+    if (ns > Number.MAX_SAFE_INTEGER) return this.events.cancel('pl031');
+    this.events.schedule(Math.max(ns, this.nowNs), () => this.rtc.alarm(), { key: 'pl031' });
+    this.requestBoundary();
+  }
+  /** Runs `action` at the boundary after `step` steps; at the current boundary when that is past. */
+  at(step: number, action: () => void): void {
+    this.scheduler.atStep(step, action);
+    this.requestBoundary();
+  }
+  /** Runs `action` at the first boundary whose virtual time is `timeNs` or later. */
+  atTimeNs(timeNs: bigint, action: () => void): void {
+    this.events.schedule(Math.max(Number(timeNs), this.nowNs), action, { priority: PRIORITY.OUTSIDE });
+    this.requestBoundary();
+  }
+
+  // --- running ---
+
+  private requestBoundary(): void {
+    if (this.running) this.engine.requestBoundary();
+  }
+  /** Ends `run` at the current boundary; during a step at the boundary after it. */
+  stop(): void {
+    this.stopRequested = true;
+    this.requestBoundary();
+  }
+
+  /**
+   * Runs until the limit, or until the machine ends, waits for something that cannot come, or is stopped.
+   *
+   * @throws MachineError `E_STEPS` when the limit is no whole number of steps
+   */
+  run(limits: RunLimits = {}): { readonly reason: RunReason } {
+    const limit = limits.steps === undefined ? Number.POSITIVE_INFINITY : this.stepsTaken + limits.steps;
+    if (limits.steps !== undefined && !(Number.isInteger(limits.steps) && limits.steps >= 0)) {
+      throw new MachineError('E_STEPS', `run: ${limits.steps} steps is not a whole number of steps, 0 or more`);
+    }
+    this.stopRequested = false;
+    for (;;) {
+      if (this.ended) return { reason: this.ended };
+      this.scheduler.fireSteps(this.stepsTaken);
+      this.events.fire(this.nowNs);
+      if (this.stopRequested) return { reason: 'stopped' };
+      if (this.ended) return { reason: this.ended };
+      const pe = this.scheduler.next((n) => this.firmware?.woke(n));
+      if (this.stepsTaken >= limit) return { reason: 'limit' };
+      if (!pe) {
+        const wait = this.idle(limits.idleUntilNs);
+        if (wait) return { reason: wait };
+        continue;
+      }
+      if (pe.wakes && pe.exceptions.takeAsync(pe.irq, pe.fiq)) continue;
+      this.grant(pe, limit);
+    }
+  }
+
+  /** Every PE waits: time jumps to the next due event. */
+  private idle(untilNs: bigint | undefined): RunReason | undefined {
+    const next = this.events.nextNs;
+    if (next === undefined) return this.inputPossible ? 'waiting-for-input' : 'idle';
+    if (untilNs !== undefined && next > Number(untilNs)) {
+      this.nowNs = Math.max(this.nowNs, Number(untilNs));
+      return 'waiting-for-time';
+    }
+    this.nowNs = Math.max(this.nowNs, next);
+    return undefined;
+  }
+
+  private grant(pe: Pe, limit: number): void {
+    const due = this.events.nextNs;
+    const toStep = this.scheduler.nextStep;
+    let budget = Math.min(GRANT_MAX, limit - this.stepsTaken, this.scheduler.turnLeft);
+    if (due !== undefined) budget = Math.min(budget, due - this.nowNs);
+    if (toStep !== undefined) budget = Math.min(budget, toStep - this.stepsTaken);
+    if (this.hooks.step) {
+      budget = 1;
+      this.hooks.step(pe.s.index, pe.s.pc);
+    }
+    this.running = true;
+    const taken = this.engine.run(pe.s.index, budget);
+    this.running = false;
+    this.stepsTaken += taken;
+    this.nowNs += taken;
+    this.scheduler.took(taken);
+  }
+
+  /** Takes one step, if the machine can take one; returns why not otherwise. */
+  step(): { readonly reason: RunReason } {
+    return this.run({ steps: 1 });
+  }
+
+  /**
+   * Runs until a condition holds at a boundary, looked at before every step.
+   *
+   * @returns `stopped` when it held
+   */
+  runUntil(condition: (machine: Machine) => boolean, limits: RunLimits = {}): { readonly reason: RunReason } {
+    const limit = limits.steps ?? Number.MAX_SAFE_INTEGER;
+    for (let n = 0; n < limit; n++) {
+      if (condition(this)) return { reason: 'stopped' };
+      const { reason } = this.run({ ...limits, steps: 1 });
+      if (reason !== 'limit') return { reason };
+    }
+    return { reason: 'limit' };
+  }
+
+  /** Sets or, with undefined, removes a listener. */
+  on<K extends keyof MachineHooks>(name: K, listener: MachineHooks[K]): void {
+    this.hooks[name] = listener;
+    if (name === 'mmio') this.bus.hook = listener as MmioHook | undefined;
+  }
+
+  private report(message: string): void {
+    for (const r of this.reporters) r(message);
+  }
+
+  // --- registers and memory ---
+
+  /**
+   * A register of a PE by Arm's name: `X0` to `X30`, `W0`.., `SP`, `PC`, `PSTATE`, `V0`.., or a System register.
+   *
+   * @throws MachineError `E_REGISTER` when the PE has no such register
+   */
+  readRegister(pe: number, name: string): bigint {
+    const p = this.pe(pe);
+    const value = readCore(p, name) ?? p.readRegister(name);
+    if (value === undefined)
+      throw new MachineError('E_REGISTER', `register '${name}': PE ${pe} has none of that name.`);
+    return value;
+  }
+  /** Writes a register; System registers keep their fixed bits. @throws MachineError `E_REGISTER` */
+  writeRegister(pe: number, name: string, value: bigint): void {
+    const p = this.pe(pe);
+    if (!writeCore(p, name, BigInt.asUintN(128, value)) && !p.writeRegister(name, BigInt.asUintN(64, value))) {
+      throw new MachineError('E_REGISTER', `register '${name}': PE ${pe} has none of that name that can be written.`);
+    }
+    p.stateReplaced();
+    this.requestBoundary();
+  }
+  private pe(index: number): Pe {
+    const pe = this.pes[index];
+    if (!pe) throw new MachineError('E_CPUS', `PE ${index}: this machine has PEs 0 to ${this.pes.length - 1}.`);
+    return pe;
+  }
+
+  private ramOffset(addrPa: bigint, sizeBytes: number): number {
+    const offset = addrPa - BigInt(RAM_PA);
+    if (offset < 0n || offset + BigInt(sizeBytes) > BigInt(this.options.memoryBytes)) {
+      const end = (BigInt(RAM_PA) + BigInt(this.options.memoryBytes) - 1n).toString(16);
+      throw new MachineError(
+        'E_ADDRESS',
+        `${sizeBytes} bytes at physical address 0x${addrPa.toString(16)}: RAM is 0x${RAM_PA.toString(16)} to 0x${end}.`,
+      );
+    }
+    return Number(offset);
+  }
+  /** Bytes of RAM at a physical address. @throws MachineError `E_ADDRESS` outside RAM */
+  readMemory(addrPa: bigint, sizeBytes: number): Uint8Array {
+    return this.memory.read(this.ramOffset(addrPa, sizeBytes), sizeBytes);
+  }
+  /** Writes RAM at a physical address. @throws MachineError `E_ADDRESS` outside RAM */
+  writeMemory(addrPa: bigint, bytes: Uint8Array): void {
+    this.memory.write(this.ramOffset(addrPa, bytes.length), bytes);
+  }
+  /**
+   * Physical address of a virtual one in the PE's current regime, permissions aside; undefined when there is none.
+   */
+  translate(pe: number, addrVa: bigint): bigint | undefined {
+    const p = this.pe(pe);
+    const hi = Number(BigInt.asUintN(64, addrVa) >> 32n);
+    const lo = Number(addrVa & 0xffff_ffffn);
+    const el = Math.max(p.s.el, 1);
+    const t = p.mmu.translate(hi, lo, { kind: 'read', el, pan: false });
+    return t.fault >= 0 ? undefined : BigInt(t.pa);
+  }
+  /** Bytes at a virtual address of a PE. @throws MachineError `E_ADDRESS` where nothing is mapped */
+  readVirtual(pe: number, addrVa: bigint, sizeBytes: number): Uint8Array {
+    const out = new Uint8Array(sizeBytes);
+    this.overPages(pe, addrVa, sizeBytes, (pa, at, size) => out.set(this.readMemory(pa, size), at));
+    return out;
+  }
+  /** Writes at a virtual address of a PE, permissions aside. @throws MachineError `E_ADDRESS` where nothing is mapped */
+  writeVirtual(pe: number, addrVa: bigint, bytes: Uint8Array): void {
+    this.overPages(pe, addrVa, bytes.length, (pa, at, size) => this.writeMemory(pa, bytes.subarray(at, at + size)));
+  }
+  private overPages(
+    pe: number,
+    va: bigint,
+    sizeBytes: number,
+    f: (pa: bigint, at: number, size: number) => void,
+  ): void {
+    for (let at = 0; at < sizeBytes; ) {
+      const here = va + BigInt(at);
+      const size = Math.min(4096 - Number(here & 0xfffn), sizeBytes - at);
+      const pa = this.translate(pe, here);
+      if (pa === undefined)
+        throw new MachineError('E_ADDRESS', `virtual address 0x${here.toString(16)}: not mapped on PE ${pe}.`);
+      f(pa, at, size);
+      at += size;
+    }
+  }
+
+  // --- snapshots and digest ---
+
+  private deviceState(): PlainData {
+    return {
+      gic: this.gic.state(),
+      uart: this.console.uart.state(),
+      input: this.console.pending(),
+      rtc: this.rtc.state(),
+      firmware: (this.firmware?.state() ?? []) as unknown as PlainData,
+    };
+  }
+
+  /** The machine as it is at this boundary. Costs what changed since the last snapshot. Not to be called during a step. */
+  snapshot(): Snapshot {
+    if (this.running)
+      throw new MachineError(
+        'E_SNAPSHOT',
+        'snapshot: a step is running. Take it from at(), or between calls of run().',
+      );
+    return {
+      machine: this.identity,
+      ram: this.memory.capture(),
+      pes: this.pes.map((pe) => ({
+        block: this.memory.u8.slice(pe.s.base, pe.s.base + ARCHITECTURAL_BYTES),
+        extra: pe.state(),
+      })),
+      devices: this.deviceState(),
+      time: { steps: this.stepsTaken, timeNs: this.nowNs },
+      schedule: this.scheduler.state(),
+      ended: this.ended,
+    };
+  }
+
+  /**
+   * Puts the machine back. Costs what differs. Actions given to `at` and `atTimeNs` are dropped; hooks stay.
+   *
+   * @throws MachineError `E_SNAPSHOT` for a snapshot of another machine
+   */
+  restore(snapshot: Snapshot): void {
+    if (snapshot.machine !== this.identity)
+      throw new MachineError('E_SNAPSHOT', 'restore: the snapshot is of another machine.');
+    if (this.running) throw new MachineError('E_SNAPSHOT', 'restore: a step is running.');
+    this.memory.restore(snapshot.ram);
+    this.events.clear();
+    this.stepsTaken = snapshot.time.steps;
+    this.nowNs = snapshot.time.timeNs;
+    this.ended = snapshot.ended;
+    this.scheduler.load(snapshot.schedule);
+    snapshot.pes.forEach(({ block, extra }, n) => {
+      this.memory.u8.set(block, this.pes[n]!.s.base);
+      this.pes[n]!.load(extra);
+    });
+    const devices = snapshot.devices as { readonly [name: string]: PlainData };
+    this.gic.load(devices.gic!);
+    this.console.setPending(devices.input as Uint8Array);
+    this.console.uart.load(devices.uart!);
+    this.rtc.load(devices.rtc!);
+    this.firmware?.load(devices.firmware as unknown as Parameters<Firmware['load']>[0]);
+    for (const pe of this.pes) this.timersChanged(pe.s.index);
+  }
+
+  /** Fingerprint of all PEs, devices, time and RAM: equal states give equal digests on every host. 32 hex digits. */
+  digest(): string {
+    const d = this.fingerprint;
+    d.begin();
+    for (const pe of this.pes) {
+      d.region(pe.s.base, ARCHITECTURAL_BYTES);
+      d.data(pe.state() as unknown as PlainData);
+    }
+    d.data(this.deviceState());
+    d.data({ steps: this.stepsTaken, timeNs: this.nowNs, schedule: this.scheduler.state(), ended: this.ended ?? null });
+    d.ram();
+    return d.finish();
+  }
+
+  /** Handlers generated so far: how much of the instruction set the guest has used. */
+  get handlers(): number {
+    return this.engine.handlers;
+  }
+}
+
+function readCore(pe: Pe, name: string): bigint | undefined {
+  const { s } = pe;
+  const m = /^([XWV])(\d{1,2})$/.exec(name);
+  if (m) {
+    const n = Number(m[2]);
+    if (m[1] === 'V')
+      return n < 32
+        ? s.view.getBigUint64(s.base + 0x200 + n * 16, true) |
+            (s.view.getBigUint64(s.base + 0x208 + n * 16, true) << 64n)
+        : undefined;
+    if (n > 30) return undefined;
+    return m[1] === 'X' ? s.x(n) : s.x(n) & 0xffff_ffffn;
+  }
+  if (name === 'SP') return s.sp;
+  if (name === 'PC') return s.pc;
+  return name === 'PSTATE' ? BigInt(s.pstate()) : undefined;
+}
+
+function writeCore(pe: Pe, name: string, value: bigint): boolean {
+  const { s } = pe;
+  const m = /^([XWV])(\d{1,2})$/.exec(name);
+  const low = BigInt.asUintN(64, value);
+  if (m) {
+    const n = Number(m[2]);
+    if (n > (m[1] === 'V' ? 31 : 30)) return false;
+    if (m[1] === 'V') {
+      s.view.setBigUint64(s.base + 0x200 + n * 16, low, true);
+      s.view.setBigUint64(s.base + 0x208 + n * 16, value >> 64n, true);
+    } else s.setX(n, m[1] === 'X' ? low : low & 0xffff_ffffn);
+    return true;
+  }
+  if (name === 'SP') s.sp = low;
+  else if (name === 'PC') s.pc = low;
+  else if (name === 'PSTATE') pe.setPstate(Number(low & 0xffff_ffffn));
+  else return false;
+  return true;
+}

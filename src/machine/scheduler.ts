@@ -1,0 +1,115 @@
+import { PE_STATE } from '../arch/pestate.ts';
+import { type Pe, WAIT } from '../cpu/pe.ts';
+import type { PlainData } from '../devices/device.ts';
+import { type GuestMemory, PAGE_BYTES } from '../engine/memory.ts';
+
+/** Steps of one turn when nothing ends it earlier. */
+export const TURN_STEPS = 20_000;
+
+/**
+ * Who runs, and for how long: round-robin in turns; a turn also ends at WFI, WFE and YIELD.
+ *
+ * When a turn ends while its PE holds an exclusive reservation, the others' writes to that page are watched, so that the
+ * reservation is lost when one of them writes there.
+ */
+export class Scheduler {
+  private readonly pes: readonly Pe[];
+  private readonly memory: GuestMemory;
+  private readonly ramBasePa: number;
+  private current = 0;
+  private left = TURN_STEPS;
+  private steps: { step: number; action: () => void }[] = [];
+  private watched: number[] = [];
+
+  constructor(pes: readonly Pe[], memory: GuestMemory, ramBasePa: number) {
+    this.pes = pes;
+    this.memory = memory;
+    this.ramBasePa = ramBasePa;
+    memory.exclusiveObserver = (offset, sizeBytes) => this.observeWrite(offset, sizeBytes);
+  }
+
+  reset(): void {
+    this.current = 0;
+    this.left = TURN_STEPS;
+  }
+
+  /** Steps left in the turn; with one PE turns have no end. */
+  get turnLeft(): number {
+    return this.pes.length === 1 ? Number.POSITIVE_INFINITY : this.left;
+  }
+  took(steps: number): void {
+    this.left -= steps;
+  }
+  endTurn(): void {
+    this.left = 0;
+  }
+
+  private runnable(pe: Pe, woke: (index: number) => void): boolean {
+    const state = pe.s.get32(PE_STATE.waitState);
+    if (state === WAIT.RUNNING) return true;
+    if (state === WAIT.OFF || !pe.wakes) return false;
+    pe.s.set32(PE_STATE.waitState, WAIT.RUNNING);
+    woke(pe.s.index);
+    return true;
+  }
+
+  /** The PE that runs now, or undefined when all wait or are off. `woke` hears of PEs that an interrupt woke. */
+  next(woke: (index: number) => void): Pe | undefined {
+    const holder = this.pes[this.current]!;
+    if (this.left > 0 && this.runnable(holder, woke)) return holder;
+    this.watchReservations();
+    for (let n = 1; n <= this.pes.length; n++) {
+      const index = (this.current + n) % this.pes.length;
+      if (!this.runnable(this.pes[index]!, woke)) continue;
+      this.current = index;
+      this.left = TURN_STEPS;
+      return this.pes[index];
+    }
+    return undefined;
+  }
+
+  // --- exclusive reservations ---
+
+  private watchReservations(): void {
+    if (this.pes.length === 1) return;
+    const pages = this.pes
+      .filter((pe) => pe.s.get32(PE_STATE.exclusiveValid))
+      .map((pe) => Math.floor((Number(pe.s.get64(PE_STATE.exclusivePa)) - this.ramBasePa) / PAGE_BYTES));
+    for (const page of this.watched) if (!pages.includes(page)) this.memory.unmarkExclusive(page);
+    for (const page of pages) this.memory.markExclusive(page);
+    this.watched = pages;
+  }
+  private observeWrite(offset: number, sizeBytes: number): void {
+    const from = this.ramBasePa + offset;
+    for (const pe of this.pes) {
+      if (pe.s.index === this.current) continue;
+      if (pe.monitor.observeWrite(from) || pe.monitor.observeWrite(from + sizeBytes - 1)) pe.signalEvent();
+    }
+  }
+
+  // --- actions at steps ---
+
+  atStep(step: number, action: () => void): void {
+    const at = this.steps.findIndex((s) => s.step > step);
+    this.steps.splice(at < 0 ? this.steps.length : at, 0, { step, action });
+  }
+  /** Step count of the next action, or undefined. */
+  get nextStep(): number | undefined {
+    return this.steps[0]?.step;
+  }
+  fireSteps(now: number): void {
+    while (this.steps.length > 0 && this.steps[0]!.step <= now) this.steps.shift()!.action();
+  }
+
+  /** Whose turn it is and how much of it is left. */
+  state(): PlainData {
+    return { current: this.current, left: this.pes.length === 1 ? 0 : this.left };
+  }
+  load(state: PlainData): void {
+    const { current, left } = state as { current: number; left: number };
+    this.current = current;
+    this.left = this.pes.length === 1 ? TURN_STEPS : left;
+    this.steps = [];
+    this.watchReservations();
+  }
+}
