@@ -120,7 +120,7 @@ export function liftConstant(clause: Clause, f: FieldValues, fpCheck: (b: Builde
   return lift(
     clause,
     new Builder({ registers, immediates: immValues(clause, f), immTypes: immTypes(clause) }),
-    f,
+    shapeFields(clause, f),
     fpCheck,
   );
 }

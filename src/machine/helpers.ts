@@ -3,15 +3,16 @@ import type { Pe } from '../cpu/pe.ts';
 import type { EngineHost } from '../engine/interpreter.ts';
 import type { GuestMemory } from '../engine/memory.ts';
 import type { FpEnv } from '../isa/fp/index.ts';
+import { CRC32_FUNCTIONS } from '../isa/base/crc32.ts';
 import { PURE_FP_HELPERS } from '../isa/fp-helpers.ts';
 
 type Helper = EngineHost['helpers'][string];
 
-/** Binds floating-point helpers to the FPCR and FPSR of whichever PE calls. */
-export function bindFpHelpers(memory: GuestMemory): Record<string, Helper> {
+/** Binds the helpers that need nothing of a PE but FPCR and FPSR to those of whichever PE calls. */
+export function bindPureHelpers(memory: Pick<GuestMemory, 'i32'>): Record<string, Helper> {
   const env: FpEnv = { fpcr: 0, fpsr: 0 };
   const bound: Record<string, Helper> = {};
-  for (const [name, f] of Object.entries(PURE_FP_HELPERS)) {
+  for (const [name, f] of Object.entries({ ...PURE_FP_HELPERS, ...CRC32_FUNCTIONS })) {
     bound[name] = (cpu, ...args) => {
       const fpsr = (cpu + PE_STATE.FPSR.offset) >> 2;
       env.fpcr = memory.i32[(cpu + PE_STATE.FPCR.offset) >> 2]!;
@@ -32,5 +33,5 @@ export function bindHelpers(pes: readonly Pe[], memory: GuestMemory): EngineHost
     const table = perPe.map((h) => h[name]!);
     bound[name] = (cpu, ...args) => table[cpu / PE_STRIDE_BYTES]!(...args);
   }
-  return { ...bound, ...bindFpHelpers(memory) };
+  return { ...bound, ...bindPureHelpers(memory) };
 }

@@ -76,12 +76,21 @@ export class Comparison {
       const made = generate(this.ours, clause, this.seed, index);
       if (!made) continue;
       tally.cases++;
-      const handled = this.ours.run(made.case, 'handler');
-      const [e, h] = [promised(made.expected, clause), promised(handled, clause)];
-      this.note({ clause, index, case: made.case, expected: made.expected }, 'oracle and handler', differences(e, h));
-      this.pending.push({ clause, index, case: made.case, expected: made.expected });
+      const pending = { clause, index, case: made.case, expected: made.expected };
+      this.note(pending, 'oracle and handler', this.handlerDifferences(pending));
+      this.pending.push(pending);
       if (this.pending.length >= BATCH) this.finish();
     }
+  }
+
+  private handlerDifferences({ clause, case: c, expected }: Pending): string[] {
+    const found = differences(promised(expected, clause), promised(this.ours.run(c, 'handler'), clause));
+    if (found.length > 0) return found;
+    // QEMU does not check the alignment of SP, so the handlers are compared with the oracle alone once more.
+    this.ours.spAlignMask = 15;
+    const [e, h] = [this.ours.run(c, 'oracle'), this.ours.run(c, 'handler')];
+    this.ours.spAlignMask = 0;
+    return differences(promised(e, clause), promised(h, clause)).map((text) => `with SCTLR_ELx.SA ${text}`);
   }
 
   private note(p: Pending, between: Difference['between'], what: readonly string[]): void {

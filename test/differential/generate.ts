@@ -77,6 +77,15 @@ function aim(clause: Clause, c: Case, fields: Record<string, number>, firstVa: b
   else if ('imm19' in fields) fields.imm19 = ((targetVa - c.pc) >> 2) & 0x7_ffff;
 }
 
+/** For a compare-and-swap: puts into Rs, and its second register, what is in memory, so that it swaps. */
+function expectMemory(ours: Ours, c: Case, fields: FieldValues): void {
+  const sizeBytes = 'sz' in fields ? 4 << fields.sz! : 8;
+  const firstVa = Number(BigInt.asUintN(53, c.x(fields.Rn!)));
+  const inMemory = (va: number): bigint => ours.dataAt(va, sizeBytes);
+  if (fields.Rs !== 31 && fields.Rs !== fields.Rn) c.setX(fields.Rs!, inMemory(firstVa));
+  if (fields.Rs! < 30 && fields.Rs! + 1 !== fields.Rn) c.setX(fields.Rs! + 1, inMemory(firstVa + sizeBytes));
+}
+
 /** True when QEMU's address space has at these addresses what ours has. */
 function addressesAreEqual(ours: Ours): boolean {
   return ours.flat.accesses.every((va) => va >= UNMAPPED_FROM && va < UNMAPPED_TO - 64);
@@ -144,6 +153,7 @@ function tryOne(ours: Ours, clause: Clause, r: Random, index: number, fixed: Fie
   if (ours.flat.accesses.length > 0) {
     aim(clause, c, fields, ours.flat.accesses[0]!, r);
     assemble();
+    if (clause.name.startsWith('CAS') && r.percent(60)) expectMemory(ours, c, fields);
     expected = ours.run(c, 'oracle');
   }
   if (ours.helpersCalled.length > 0 || !addressesAreEqual(ours) || !landsSafely(c, expected)) return undefined;

@@ -1,5 +1,5 @@
 /** Runs cases here: through the bigint oracle and through the generated handlers. */
-import { DATA_TLB_BASE, PE_STATE, SLOT_SP, V_BASE } from '../../src/arch/pestate.ts';
+import { DATA_TLB_BASE, PE_DERIVED, PE_STATE, SLOT_SP, V_BASE } from '../../src/arch/pestate.ts';
 import { RAM_BASE } from '../../src/engine/records.ts';
 import { type Clause, liftConstant } from '../../src/isa/clause.ts';
 import { fpCheck } from '../../src/isa/table.ts';
@@ -15,6 +15,8 @@ export type Executor = 'oracle' | 'handler';
 /** A machine for cases, with data pages of a given content. */
 export class Ours {
   readonly flat = new FlatMachine(1 << 20, DATA_VA, DATA_VA + DATA_BYTES);
+  /** 15 to have SP checked for alignment, which QEMU does not. */
+  spAlignMask = 0;
   private readonly data: Uint8Array;
   private readonly dataNow: Uint8Array;
 
@@ -27,6 +29,13 @@ export class Ours {
   /** Names of the PE's helpers that a case called: what this machine cannot do. */
   get helpersCalled(): string[] {
     return this.flat.events.map((e) => e.helper).filter((h) => h !== 'load' && h !== 'store' && h !== 'fetch');
+  }
+
+  /** Up to 8 bytes of the initial data at an address; zero outside the data pages. */
+  dataAt(va: number, sizeBytes: number): bigint {
+    let value = 0n;
+    for (let i = sizeBytes - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.data[va - DATA_VA + i] ?? 0);
+    return value;
   }
 
   /**
@@ -55,6 +64,7 @@ export class Ours {
       view.setUint32(offset, from.getUint32(CASE[field], true), true);
     }
     view.setInt32(PE_STATE.EL.offset, 0, true);
+    view.setInt32(PE_DERIVED.spAlignMask.offset, this.spAlignMask, true);
     view.setInt32(PE_STATE.exclusiveValid.offset, 0, true);
   }
 

@@ -80,6 +80,14 @@ const SPECIAL64: readonly bigint[] = [
 const BYTES: readonly number[] = [
   0, 1, 2, 3, 7, 8, 0x0f, 0x10, 0x1f, 0x20, 0x3f, 0x40, 0x7f, 0x80, 0x81, 0xc0, 0xfe, 0xff,
 ];
+/** Low bytes and top byte of the most negative and positive numbers, -1 and 0. */
+const ENDS: readonly (readonly [number, number])[] = [
+  [0x00, 0x80],
+  [0x00, 0x80],
+  [0xff, 0x7f],
+  [0xff, 0xff],
+  [0x00, 0x00],
+];
 const HALVES: readonly number[] = [0, 1, 0x7fff, 0x8000, 0xffff, 0x8001, 0x00ff, 0xff00, 0x0100];
 
 /** A general-purpose register's value. */
@@ -135,6 +143,16 @@ const VECTORS: readonly ((view: DataView, at: number, r: Random) => void)[] = [
   },
   (view, at, r) => {
     for (let i = 0; i < 16; i += 8) view.setBigUint64(at + i, r.pick(SPECIAL_X), true);
+  },
+  (view, at, r) => {
+    // The ends of the range of lanes of one width: saturation.
+    const bytes = r.pick([1, 2, 4, 8]);
+    for (let i = 0; i < 16; i += bytes) {
+      const [low, high] = r.pick(ENDS);
+      view.setUint8(at + i, low);
+      for (let j = 1; j < bytes; j++) view.setUint8(at + i + j, low);
+      view.setUint8(at + i + bytes - 1, high);
+    }
   },
   (view, at, r) => {
     // Small indices, as TBL and variable shifts take them.

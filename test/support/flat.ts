@@ -77,10 +77,11 @@ export class FlatMachine implements EngineHost {
       view.setBigUint64(PE_STATE.exclusiveVa.offset, BigInt.asUintN(64, BigInt(va!)), true);
       return undefined;
     };
-    table.checkExclusive = (_cpu, va) => {
+    table.checkExclusive = (_cpu, va, size) => {
       const { view } = this.memory;
       const marked =
         view.getInt32(PE_STATE.exclusiveValid.offset, true) &&
+        view.getInt32(PE_STATE.exclusiveSizeBytes.offset, true) === Number(size) &&
         view.getBigUint64(PE_STATE.exclusiveVa.offset, true) === BigInt.asUintN(64, BigInt(va!));
       view.setInt32(PE_STATE.exclusiveValid.offset, 0, true);
       return marked ? 1 : 0;

@@ -1,25 +1,7 @@
-import { PE_STATE } from '../../src/arch/pestate.ts';
 import type { EngineHost } from '../../src/engine/interpreter.ts';
-import { CRC32_FUNCTIONS } from '../../src/isa/base/crc32.ts';
-import { PURE_FP_HELPERS } from '../../src/isa/fp-helpers.ts';
+import { bindPureHelpers } from '../../src/machine/helpers.ts';
 
-function floatingPoint(view: DataView): EngineHost['helpers'] {
-  const table: Record<string, EngineHost['helpers'][string]> = {};
-  for (const [name, f] of Object.entries({ ...PURE_FP_HELPERS, ...CRC32_FUNCTIONS })) {
-    table[name] = (cpu, ...args) => {
-      const env = {
-        fpcr: view.getInt32(cpu + PE_STATE.FPCR.offset, true),
-        fpsr: view.getInt32(cpu + PE_STATE.FPSR.offset, true),
-      };
-      const result = f(env, ...args);
-      view.setInt32(cpu + PE_STATE.FPSR.offset, env.fpsr, true);
-      return result;
-    };
-  }
-  return table;
-}
-
-/** Helpers without side effects beyond FPSR. Filled as the groups that need them land. */
+/** Helpers that need nothing of a processing element but FPCR and FPSR. */
 export function pureHelpers(view: DataView): EngineHost['helpers'] {
-  return { ...floatingPoint(view) };
+  return bindPureHelpers({ i32: new Int32Array(view.buffer) });
 }

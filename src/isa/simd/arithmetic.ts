@@ -106,8 +106,8 @@ function highHalf(v: Vec, w: Vec, rounding: boolean, x: Val): Val {
 }
 
 /**
- * SSHL, USHL and their rounding and saturating forms: each lane shifted by the signed low byte of the lane of `y`, to the
- * right if negative. Saturating forms set FPSR.QC.
+ * SSHL, USHL and their rounding and saturating forms: each lane shifted by the signed low byte of the lane of `y`,
+ * to the right if negative. Saturating forms set FPSR.QC.
  */
 export function shiftByRegister(v: Vec, o: ShiftOptions, x: Val, y: Val): Val {
   const { b } = v;

@@ -1,4 +1,7 @@
-/** One operand is a single element: DDI 0487, "Advanced SIMD vector x indexed element", "... scalar x indexed element". */
+/**
+ * One operand is a single element: DDI 0487, "Advanced SIMD vector x indexed element",
+ * "... scalar x indexed element".
+ */
 import type { Builder, Val } from '../../ir/builder.ts';
 import { type Clause, insn } from '../clause.ts';
 import type { FieldValues } from '../encoding.ts';

@@ -17,7 +17,7 @@ function byteMask(f: FieldValues): bigint {
   for (let bit = 0n; bit < 8n; bit++) if ((imm8(f) >> bit) & 1n) value |= 0xffn << (8n * bit);
   return value;
 }
-/** VFPExpandImm: sign, exponent with its top bit inverted and spread, three more bits of it and four of the fraction. */
+/** VFPExpandImm: sign, exponent with its top bit inverted and spread, two more bits of it and four of the fraction. */
 function expandFp(f: FieldValues, exponentBits: number, fractionBits: number): bigint {
   const [sign, b6, rest] = [imm8(f) >> 7n, (imm8(f) >> 6n) & 1n, imm8(f) & 0x3fn];
   const spread = (1n - b6) << BigInt(exponentBits - 1);

@@ -1,4 +1,7 @@
-/** Moving elements: DDI 0487, "Advanced SIMD copy", "... scalar copy", "... permute", "... extract", "... table lookup". */
+/**
+ * Moving elements: DDI 0487, "Advanced SIMD copy", "... scalar copy", "... permute", "... extract",
+ * "... table lookup".
+ */
 import type { Builder, Val } from '../../ir/builder.ts';
 import { type Clause, insn } from '../clause.ts';
 import { arrangement, arrangementByQ, elementBits, letterBits, sizeReserved } from './forms.ts';

@@ -1,4 +1,7 @@
-/** Three registers of the same type: DDI 0487, "Advanced SIMD three same", "... scalar three same", "... three same extra". */
+/**
+ * Three registers of the same type: DDI 0487, "Advanced SIMD three same", "... scalar three same",
+ * "... three same extra".
+ */
 import type { Val } from '../../ir/builder.ts';
 import { type Clause, insn } from '../clause.ts';
 import * as arithmetic from './arithmetic.ts';

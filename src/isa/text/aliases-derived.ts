@@ -5,10 +5,8 @@ import type { Alias } from './aliases.ts';
 /** A rule: instructions whose template matches may also be written as the replacement. */
 interface Rule extends Omit<Alias, 'asm' | 'of'> {
   readonly template: RegExp;
-  readonly alias: string | ((...groups: string[]) => string);
+  readonly alias: string;
 }
-
-const SWAPPED: Readonly<Record<string, string>> = { ge: 'le', gt: 'lt', hs: 'ls', hi: 'lo' };
 
 const RULES: readonly Rule[] = [
   // The assembler takes the unscaled form where the scaled one cannot hold the offset.
@@ -25,12 +23,6 @@ const RULES: readonly Rule[] = [
   { template: /^([su])shll(2?) (.*), \{immb:u\}$/, alias: '$1xtl$2 $3', fixed: { immb: 0 } },
   { template: /^orr (\{Vd:[^}]*\}, \{Vn:([^}]*)\}), \{Vm:\2\}$/, alias: 'mov $1', same: { Vm: 'Vn' } },
   { template: /^not (\{Vd:.*)$/, alias: 'mvn $1' },
-  // Comparisons exist in one direction; the assembler swaps the operands of the other.
-  {
-    template: /^(f?cm|fac)(ge|gt|hs|hi) (\{Vd:[^}]*\}), \{Vn:([^}]*)\}, \{Vm:\4\}$/,
-    alias: (_, stem, relation, vd, kind) => `${stem}${SWAPPED[relation!]} ${vd}, {Vm:${kind}}, {Vn:${kind}}`,
-    readOnly: true,
-  },
   { template: /^(.*), #0\.0$/, alias: '$1, #0', readOnly: true },
 ];
 
@@ -39,9 +31,7 @@ export function derivedAliases(clauses: readonly Clause[]): Alias[] {
   return clauses.flatMap((clause) =>
     RULES.flatMap(({ template, alias, ...rest }) => {
       if (!template.test(clause.asm ?? '')) return [];
-      // The two kinds of replacement are two signatures of `replace`.
-      const asm = typeof alias === 'string' ? clause.asm!.replace(template, alias) : clause.asm!.replace(template, alias);
-      return [{ ...rest, asm, of: clause.name }];
+      return [{ ...rest, asm: clause.asm!.replace(template, alias), of: clause.name }];
     }),
   );
 }

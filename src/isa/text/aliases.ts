@@ -95,9 +95,6 @@ const LOGICAL: readonly Alias[] = [
   { asm: `tst {Rn:r}, {Rm:r}${SHIFTED}`, of: 'ANDS (shifted register)', fixed: { Rd: 31 } },
   { asm: `mvn {Rd:r}, {Rm:r}${SHIFTED}`, of: 'ORN (shifted register)', fixed: { Rn: 31 } },
   { asm: 'bic {Rd:rsp}, {Rn:r}, {N.immr.imms:bitmaskinv}', of: 'AND (immediate)', readOnly: true },
-  { asm: 'bics {Rd:r}, {Rn:r}, {N.immr.imms:bitmaskinv}', of: 'ANDS (immediate)', readOnly: true },
-  { asm: 'orn {Rd:rsp}, {Rn:r}, {N.immr.imms:bitmaskinv}', of: 'ORR (immediate)', readOnly: true },
-  { asm: 'eon {Rd:rsp}, {Rn:r}, {N.immr.imms:bitmaskinv}', of: 'EOR (immediate)', readOnly: true },
 ];
 
 const isTop = (f: FieldValues): boolean => f.imms === widthOf(f) - 1;
@@ -143,7 +140,6 @@ const MULTIPLY: readonly Alias[] = [
   { asm: 'smnegl {Rd:x}, {Rn:w}, {Rm:w}', of: 'SMSUBL', fixed: { Ra: 31 } },
   { asm: 'umull {Rd:x}, {Rn:w}, {Rm:w}', of: 'UMADDL', fixed: { Ra: 31 } },
   { asm: 'umnegl {Rd:x}, {Rn:w}, {Rm:w}', of: 'UMSUBL', fixed: { Ra: 31 } },
-  { asm: 'rev64 {Rd:x}, {Rn:x}', of: 'REV', fixed: { sf: 1 }, readOnly: true },
 ];
 
 /** Hints that are NOPs here but have names; those of other features are NOPs wherever the feature is missing. */

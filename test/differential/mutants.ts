@@ -1,0 +1,94 @@
+/** Makes mutants of clauses and finds out which of them the comparison catches. */
+import type { Clause } from '../../src/isa/clause.ts';
+import type { FieldValues } from '../../src/isa/encoding.ts';
+import { A64 } from '../../src/isa/table.ts';
+import { promised } from './compare.ts';
+import { exclusionOf } from './excluded.ts';
+import { type Generated, generate, shapeOf } from './generate.ts';
+import { differences } from './layout.ts';
+import { mutant, type Site, sites } from './mutate.ts';
+import { Ours } from './ours.ts';
+import { Random } from './random.ts';
+import { randomData } from './values.ts';
+
+/** What became of one mutant. */
+export interface Verdict {
+  readonly clause: string;
+  readonly statics: FieldValues;
+  readonly site: Site;
+  /** Cases run until it differed, or all of them. */
+  readonly cases: number;
+  readonly caught: boolean;
+}
+
+/** Cases of the right shape after which a mutant counts as survivor. */
+const CASES_MAX = 400;
+
+/** Sameness of both outcomes with the stack pointer's alignment checked or not. */
+function differs(ours: Ours, made: Generated, original: Clause, wrong: Clause): boolean {
+  const check = (): boolean => {
+    const out = promised(ours.run(made.case, 'oracle', wrong), original);
+    return differences(promised(ours.run(made.case, 'oracle'), original), out).length > 0;
+  };
+  if (check()) return true;
+  if (made.fields.Rn !== 31) return false;
+  ours.spAlignMask = 15;
+  const found = check();
+  ours.spAlignMask = 0;
+  return found;
+}
+
+/** Values of the fields that select a shape, as `generate` takes them. */
+function fixedFields(statics: FieldValues): Record<string, number> {
+  const fixed: Record<string, number> = {};
+  for (const [name, value] of Object.entries(statics)) {
+    if (!name.endsWith('Is31')) fixed[name] = value;
+    else if (value === 1) fixed[name.slice(0, -4)] = 31;
+  }
+  return fixed;
+}
+
+function judge(ours: Ours, clause: Clause, statics: FieldValues, site: Site, seed: string): Verdict | undefined {
+  const wrong = mutant(clause, site);
+  const fixed = fixedFields(statics);
+  let cases = 0;
+  for (let index = 0; index < CASES_MAX; index++) {
+    const made = generate(ours, clause, seed, index, fixed);
+    if (!made) continue;
+    cases++;
+    try {
+      if (differs(ours, made, clause, wrong)) return { clause: clause.name, statics, site, cases, caught: true };
+    } catch {
+      // The mistake is one that the types of the IR do not allow: no mutant.
+      return undefined;
+    }
+  }
+  return { clause: clause.name, statics, site, cases, caught: false };
+}
+
+/** Judges `count` mutants, the same for the same seed. */
+export function judgeMutants(count: number, seed: string, onVerdict: (v: Verdict) => void = () => {}): Verdict[] {
+  const clauses = A64.filter((clause) => exclusionOf(clause.name) === undefined);
+  const r = new Random(`${seed}/mutants`);
+  const ours = new Ours(randomData(r));
+  const verdicts: Verdict[] = [];
+  while (verdicts.length < count) {
+    const clause = r.pick(clauses);
+    const made = generate(ours, clause, seed, r.below(1000));
+    if (!made) continue;
+    const statics = shapeOf(clause, made.fields);
+    const possible = sites(clause, statics);
+    if (possible.length === 0) continue;
+    const verdict = judge(ours, clause, statics, r.pick(possible), seed);
+    if (!verdict) continue;
+    verdicts.push(verdict);
+    onVerdict(verdict);
+  }
+  return verdicts;
+}
+
+/** One line that names a mutant. */
+export function describeMutant({ clause, statics, site, cases }: Verdict): string {
+  const shape = Object.entries(statics).map(([name, value]) => `${name}=${value}`);
+  return `${clause} ${shape.join(' ')}: call ${site.call}, ${site.method}: ${site.mistake} (${cases} cases)`;
+}
