@@ -22,7 +22,7 @@ export interface Verdict {
 }
 
 /** Cases of the right shape after which a mutant counts as survivor. */
-const CASES_MAX = 400;
+const CASES_MAX = 1500;
 
 /** Sameness of both outcomes with the stack pointer's alignment checked or not. */
 function differs(ours: Ours, made: Generated, original: Clause, wrong: Clause): boolean {

@@ -155,6 +155,17 @@ const VECTORS: readonly ((view: DataView, at: number, r: Random) => void)[] = [
     }
   },
   (view, at, r) => {
+    // Powers of two and their neighbours, positive and negative: limits of narrowing, ties of rounding.
+    const width = r.pick([16, 32, 64] as const);
+    for (let i = 0; i < 16; i += width / 8) {
+      const power = (1n << BigInt(r.below(width))) + BigInt(r.below(3) - 1);
+      const value = r.percent(30) ? -power : power;
+      if (width === 16) view.setUint16(at + i, Number(value & 0xffffn), true);
+      else if (width === 32) view.setUint32(at + i, Number(value & 0xffff_ffffn), true);
+      else view.setBigUint64(at + i, BigInt.asUintN(64, value), true);
+    }
+  },
+  (view, at, r) => {
     // Small indices, as TBL and variable shifts take them.
     for (let i = 0; i < 16; i++) view.setUint8(at + i, r.percent(80) ? r.below(70) : r.u32() & 0xff);
   },
