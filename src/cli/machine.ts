@@ -1,11 +1,9 @@
-import { UsageError } from './errors.ts';
+import { Machine } from '../machine/machine.ts';
 import type { MachineFactory } from './machine-port.ts';
 
 /**
  * Makes the machine that `unmaskable run` runs.
  *
- * @throws UsageError `E_NO_MACHINE` while this build has none; otherwise the library's own user errors
+ * @throws MachineError or BootError when the request is impossible; both count as the user's mistake
  */
-export const createMachine: MachineFactory = () => {
-  throw new UsageError('E_NO_MACHINE', 'this build has no machine yet. Build a later revision of the repository.');
-};
+export const createMachine: MachineFactory = (request) => Machine.create(request);

@@ -148,10 +148,7 @@ export class MemoryAccess {
     memory.u8.copyWithin(RAM_BASE + ram, value, value + bytes);
     for (let i = 0; i < before.length; i += 2) {
       const same = before[i] === memory.i32[first + i] && before[i + 1] === memory.i32[first + i + 1];
-      if (!same && before[i]! & 1) {
-        memory.flushTranslations();
-        return;
-      }
+      if (!same && before[i]! & 1) memory.descriptorChanged((first + i) * 4 - RAM_BASE);
     }
   }
 
@@ -238,6 +235,21 @@ export class MemoryAccess {
 
   // --- for helpers ---
 
+  /**
+   * Where generated code would find the bytes at a VA: an offset into the machine's memory, or -1 when its TLB does not
+   * say. Alignment is the caller's.
+   */
+  cachedHost(va: bigint, write: boolean): number {
+    const { s, memory } = this;
+    const lo = Number(va & 0xffff_ffffn);
+    const hi = Number((va >> 32n) & 0xffff_ffffn);
+    const entry = (s.base + DATA_TLB_BASE + (((lo >>> 12) & (DATA_TLB_ENTRIES - 1)) << 5)) >> 2;
+    const context = memory.i32[(s.base + PE_DERIVED.contextLow.offset + (hi >>> 31) * 8) >> 2]!;
+    const tag = entry + (write ? 2 : 0);
+    if (memory.i32[tag] !== ((lo & -PAGE_BYTES) | context) || memory.i32[tag + 1] !== (hi | 0)) return -1;
+    return (lo + memory.i32[entry + 4]!) >>> 0;
+  }
+
   /** Translates a VA for a helper that then acts on physical memory; takes the Data Abort and gives undefined if it faults. */
   probe(
     va: bigint,
@@ -256,6 +268,8 @@ export class MemoryAccess {
       return undefined;
     };
     if (options.alignBytes && va % BigInt(options.alignBytes)) return fail(FSC.Alignment);
+    const cached = options.el === undefined ? this.cachedHost(va, write) : -1;
+    if (cached >= 0) return cached - RAM_BASE + this.ramBasePa;
     const el = options.el ?? this.s.el;
     const t = this.mmu.translate(hi, lo, {
       kind: write ? 'write' : 'read',
@@ -265,14 +279,28 @@ export class MemoryAccess {
     return t.fault >= 0 ? fail(t.fault) : t.pa;
   }
 
-  /** Zeroes a block for DC ZVA; false when an exception was taken, as for Device memory. */
-  zero(pa: number, sizeBytes: number, va: bigint): boolean {
-    if (this.mmu.ramPage(pa) < 0 || this.mmu.lastWasDevice) {
-      const iss = issForDataAbort({ fsc: this.mmu.lastWasDevice ? FSC.Alignment : FSC.SyncExternal, wnr: true });
+  /**
+   * Zeroes a block for DC ZVA; false when an exception was taken, which reports the address `va` the instruction was
+   * given. Device memory gives an Alignment fault (DDI 0487, "DC ZVA").
+   */
+  zero(va: bigint, start: bigint, sizeBytes: number): boolean {
+    const pa = this.probe(va, true);
+    if (pa === undefined) return false;
+    const device = this.mmu.lastWasDevice;
+    if (device || this.mmu.ramPage(pa) < 0) {
+      const iss = issForDataAbort({ fsc: device ? FSC.Alignment : FSC.SyncExternal, wnr: true });
       this.exceptions.sync(EC.DataAbortLowerEL, iss, { far: va });
       return false;
     }
-    this.memory.write(pa - this.ramBasePa, new Uint8Array(sizeBytes));
+    const value = this.s.base + PE_DERIVED.slowValue.offset;
+    const from = pa - Number(va - start);
+    this.memory.u8.fill(0, value, value + 16);
+    for (let at = 0; at < sizeBytes; at += 16) this.writeRam(from - this.ramBasePa + at, value, 16);
+    const hi = Number(start >> 32n);
+    const lo = Number(start & 0xffff_ffffn);
+    const how: How = { write: true, needsWrite: true, el: this.s.el, misaligned: false, last: true };
+    const t = this.translate(hi, lo, how);
+    if (t.fault < 0) this.cache(hi, lo, this.mmu.ramPage(t.pa), t, how);
     return true;
   }
 }

@@ -159,6 +159,8 @@ export class Exceptions {
       esr = BigInt(esrOf(EC.SError, Number(this.s.get64(PE_STATE.serrorSyndrome) & 0x1ff_ffffn)) >>> 0);
     }
     this.enter(target, VECTOR_OFFSETS[kind], this.s.pc, esr);
+    // No instruction was ended by this: the next one must not take the mark for its own.
+    this.s.set32(PE_DERIVED.diverted, 0);
   }
 
   /** ESB: a pending SError that is masked is deferred to DISR_EL1; one that is not is taken by the caller's boundary. */

@@ -225,7 +225,7 @@ export class Mmu {
       const at = table + this.field(hi, lo, shift, bits) * 8;
       const page = this.ramPage(at);
       if (page < 0) return this.fail(fsc('SyncExternalOnWalk', level));
-      this.memory.markTable(page);
+      this.memory.markTable(page, hi, lo, shift);
       const host = (RAM_BASE + (at - this.ramBasePa)) >>> 2;
       const low = this.memory.i32[host]!;
       const high = this.memory.i32[host + 1]!;

@@ -297,9 +297,12 @@ export class Pe {
     }
     const size = 4 << this.s.profile.dczidBs;
     const start = BigInt.asUintN(64, va) & ~BigInt(size - 1);
-    const pa = this.access.probe(start, true);
-    if (pa === undefined) return;
-    if (this.access.zero(pa, size, start)) this.nextInstruction();
+    const host = this.access.cachedHost(start, true);
+    if (host >= 0) {
+      this.parts.memory.u8.fill(0, host, host + size);
+      return this.nextInstruction();
+    }
+    if (this.access.zero(va, start, size)) this.nextInstruction();
   }
 
   /** The calls that generated code makes, for this PE. */

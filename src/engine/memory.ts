@@ -50,10 +50,15 @@ export class GuestMemory {
   /** Hears of writes to pages marked exclusive. */
   exclusiveObserver: (offset: number, sizeBytes: number) => void = () => {};
   observer: MemoryObserver = { codeChanged: () => {} };
-  /** Counts changes that made cached translations worthless; whoever caches more than TLB entries compares it. */
-  translationEpoch = 0;
   private readonly flags: Uint8Array;
   private readonly codeWrites: Uint8Array;
+  /** `tagEpoch` at which a write tag for the page was last installed: older means no TLB has one. */
+  private readonly tagged: Uint32Array;
+  private tagEpoch = 1;
+  /** For a watched table page: VA of what its first descriptor maps (two halves), and log2 of what each one maps. */
+  private readonly tableVaHigh: Int32Array;
+  private readonly tableVaLow: Int32Array;
+  private readonly tableShift: Uint8Array;
   private chunks: PageContent[][];
   private frozen: boolean[];
   private dirty: number[] = [];
@@ -73,6 +78,10 @@ export class GuestMemory {
     const pages = ramBytes / PAGE_BYTES;
     this.flags = new Uint8Array(pages).fill(FLAG_CLEAN);
     this.codeWrites = new Uint8Array(pages);
+    this.tagged = new Uint32Array(pages);
+    this.tableVaHigh = new Int32Array(pages);
+    this.tableVaLow = new Int32Array(pages);
+    this.tableShift = new Uint8Array(pages);
     this.chunks = Array.from({ length: Math.ceil(pages / CHUNK_PAGES) }, () =>
       new Array<PageContent>(CHUNK_PAGES).fill(ZERO_PAGE),
     );
@@ -83,14 +92,17 @@ export class GuestMemory {
 
   /** Drops every cached translation of every PE. */
   flushTranslations(): void {
-    this.translationEpoch++;
+    this.tagEpoch++;
     for (let pe = 0; pe < this.pes; pe++) {
       const base = pe * PE_STRIDE_BYTES;
       this.u8.fill(0, base + DATA_TLB_BASE, base + DATA_TLB_BASE + DATA_TLB_ENTRIES * 32);
       this.flushExec(pe);
     }
     // Nothing cached depends on a table any more, so no page needs watching until it is walked again.
-    for (const page of this.tablePages) this.flags[page]! &= ~FLAG_TABLE;
+    for (const page of this.tablePages) {
+      this.flags[page]! &= ~FLAG_TABLE;
+      this.tableShift[page] = 0;
+    }
     this.tablePages = [];
   }
   /** Drops the exec TLB of one PE. */
@@ -99,6 +111,8 @@ export class GuestMemory {
     this.u8.fill(0, base, base + EXEC_TLB_ENTRIES * 32);
   }
   private dropWriteTags(page: number): void {
+    if (this.tagged[page] !== this.tagEpoch) return;
+    this.tagged[page] = 0;
     const host = (RAM_BASE + page * PAGE_BYTES) | 0;
     for (let pe = 0; pe < this.pes; pe++) {
       const base = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
@@ -114,6 +128,7 @@ export class GuestMemory {
     }
   }
   private dropAllWriteTags(): void {
+    this.tagEpoch++;
     for (let pe = 0; pe < this.pes; pe++) {
       const base = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
       for (let i = base; i < base + DATA_TLB_ENTRIES * 8; i += 8) {
@@ -134,12 +149,48 @@ export class GuestMemory {
   unmarkCode(page: number): void {
     this.flags[page]! &= ~FLAG_CODE;
   }
-  /** Notes that a walk read a descriptor in this page. */
-  markTable(page: number): void {
-    if (this.flags[page]! & FLAG_TABLE) return;
+  /**
+   * Notes that a walk for the VA (two halves) read a descriptor in this page, each of which maps 2^`shift` bytes.
+   *
+   * A page found to map several places can only be answered by dropping everything.
+   */
+  markTable(page: number, hi: number, lo: number, shift: number): void {
+    const span = shift + 9;
+    const low = span >= 32 ? 0 : (lo >>> span) << span;
+    const high = span >= 32 ? (hi >>> (span - 32)) << (span - 32) : hi | 0;
+    if (this.flags[page]! & FLAG_TABLE) {
+      if (this.tableShift[page] !== shift || this.tableVaLow[page] !== low || this.tableVaHigh[page] !== high)
+        this.tableShift[page] = 0;
+      return;
+    }
     this.flags[page]! |= FLAG_TABLE;
+    this.tableShift[page] = shift;
+    this.tableVaLow[page] = low;
+    this.tableVaHigh[page] = high;
     this.tablePages.push(page);
     this.dropWriteTags(page);
+  }
+  /** A descriptor that was valid changed: drops what was translated through it. `offset` is its place in RAM. */
+  descriptorChanged(offset: number): void {
+    const page = Math.floor(offset / PAGE_BYTES);
+    const shift = this.tableShift[page]!;
+    if (shift < 12 || shift > 21) {
+      this.flushTranslations();
+      return;
+    }
+    // Entries are found by bits of the VA below 2^32 alone, so the low half says which can hold the range.
+    const first = (this.tableVaLow[page]! + (((offset % PAGE_BYTES) >> 3) << shift)) >>> 12;
+    const count = 1 << (shift - 12);
+    for (let pe = 0; pe < this.pes; pe++) {
+      const data = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
+      const exec = (pe * PE_STRIDE_BYTES + EXEC_TLB_BASE) >> 2;
+      for (let n = first; n < first + count; n++) {
+        const d = data + (n & (DATA_TLB_ENTRIES - 1)) * 8;
+        this.i32.fill(0, d, d + 4);
+        const e = exec + (n & (EXEC_TLB_ENTRIES - 1)) * 8;
+        this.i32.fill(0, e, e + 2);
+      }
+    }
   }
   /** Notes that a PE that does not run now holds an exclusive reservation in this page. */
   markExclusive(page: number): void {
@@ -151,9 +202,11 @@ export class GuestMemory {
   unmarkExclusive(page: number): void {
     if (page >= 0) this.flags[page]! &= ~FLAG_EXCLUSIVE;
   }
-  /** True when stores to the page may go straight to RAM from now on. */
+  /** True when stores to the page may go straight to RAM from now on; the caller then installs a write tag. */
   writesFreely(page: number): boolean {
-    return this.flags[page] === 0;
+    if (this.flags[page] !== 0) return false;
+    this.tagged[page] = this.tagEpoch;
+    return true;
   }
 
   // --- access by offset into RAM ---

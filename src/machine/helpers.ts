@@ -2,8 +2,8 @@ import { PE_STATE, PE_STRIDE_BYTES } from '../arch/pestate.ts';
 import type { Pe } from '../cpu/pe.ts';
 import type { EngineHost } from '../engine/interpreter.ts';
 import type { GuestMemory } from '../engine/memory.ts';
-import type { FpEnv } from '../isa/fp/index.ts';
 import { CRC32_FUNCTIONS } from '../isa/base/crc32.ts';
+import type { FpEnv } from '../isa/fp/index.ts';
 import { PURE_FP_HELPERS } from '../isa/fp-helpers.ts';
 
 type Helper = EngineHost['helpers'][string];

@@ -1,9 +1,7 @@
 /** Makes mutants of clauses and finds out which of them the comparison catches. */
 import type { Clause } from '../../src/isa/clause.ts';
 import type { FieldValues } from '../../src/isa/encoding.ts';
-import { A64 } from '../../src/isa/table.ts';
 import { promised } from './compare.ts';
-import { exclusionOf } from './excluded.ts';
 import { type Generated, generate, shapeOf } from './generate.ts';
 import { differences } from './layout.ts';
 import { mutant, type Site, sites } from './mutate.ts';
@@ -66,25 +64,45 @@ function judge(ours: Ours, clause: Clause, statics: FieldValues, site: Site, see
   return { clause: clause.name, statics, site, cases, caught: false };
 }
 
-/** Judges `count` mutants, the same for the same seed. */
-export function judgeMutants(count: number, seed: string, onVerdict: (v: Verdict) => void = () => {}): Verdict[] {
-  const clauses = A64.filter((clause) => exclusionOf(clause.name) === undefined);
-  const r = new Random(`${seed}/mutants`);
-  const ours = new Ours(randomData(r));
+/** Attempts at a mutant of a clause that the types of the IR allow. */
+const ATTEMPTS = 20;
+
+/**
+ * Judges mutants of clauses. Which mutants depends on the clause and the seed alone, so that a change of one clause does
+ * not bring new mutants of others.
+ */
+export function judgeMutants(
+  clauses: readonly Clause[],
+  perClause: number,
+  seed: string,
+  onVerdict: (v: Verdict) => void = () => {},
+): Verdict[] {
+  const ours = new Ours(randomData(new Random(`${seed}/data`)));
   const verdicts: Verdict[] = [];
-  while (verdicts.length < count) {
-    const clause = r.pick(clauses);
-    const made = generate(ours, clause, seed, r.below(1000));
-    if (!made) continue;
-    const statics = shapeOf(clause, made.fields);
-    const possible = sites(clause, statics);
-    if (possible.length === 0) continue;
-    const verdict = judge(ours, clause, statics, r.pick(possible), seed);
-    if (!verdict) continue;
-    verdicts.push(verdict);
-    onVerdict(verdict);
+  for (const clause of clauses) {
+    const r = new Random(`${seed}/${clause.name}/mutants`);
+    for (let made = 0, attempt = 0; made < perClause && attempt < ATTEMPTS * perClause; attempt++) {
+      const verdict = judgeOne(ours, clause, seed, r);
+      if (!verdict) continue;
+      made++;
+      verdicts.push(verdict);
+      onVerdict(verdict);
+    }
   }
   return verdicts;
+}
+
+function judgeOne(ours: Ours, clause: Clause, seed: string, r: Random): Verdict | undefined {
+  const made = generate(ours, clause, seed, r.below(1000));
+  if (!made) return undefined;
+  const statics = shapeOf(clause, made.fields);
+  const possible = sites(clause, statics);
+  return possible.length === 0 ? undefined : judge(ours, clause, statics, r.pick(possible), seed);
+}
+
+/** About one clause in `parts`, chosen by name. */
+export function sampleOfClauses(clauses: readonly Clause[], parts: number): Clause[] {
+  return clauses.filter((clause) => new Random(clause.name).below(parts) === 0);
 }
 
 /** One line that names a mutant. */

@@ -77,6 +77,22 @@ const SPECIAL64: readonly bigint[] = [
   0x3e70_0000_0000_0001n,
 ];
 
+const CLASSES32: readonly number[] = [
+  0, 0x8000_0000, 0x7f80_0000, 0xff80_0000, 0x7fc0_0001, 0xffc0_0002, 0x7f80_0003, 0xff80_0004, 1, 0x3f80_0000,
+];
+const CLASSES64: readonly bigint[] = [
+  0n,
+  0x8000_0000_0000_0000n,
+  0x7ff0_0000_0000_0000n,
+  0xfff0_0000_0000_0000n,
+  0x7ff8_0000_0000_0001n,
+  0xfff8_0000_0000_0002n,
+  0x7ff0_0000_0000_0003n,
+  0xfff0_0000_0000_0004n,
+  1n,
+  0x3ff0_0000_0000_0000n,
+];
+
 const BYTES: readonly number[] = [
   0, 1, 2, 3, 7, 8, 0x0f, 0x10, 0x1f, 0x20, 0x3f, 0x40, 0x7f, 0x80, 0x81, 0xc0, 0xfe, 0xff,
 ];
@@ -153,6 +169,11 @@ const VECTORS: readonly ((view: DataView, at: number, r: Random) => void)[] = [
       for (let j = 1; j < bytes; j++) view.setUint8(at + i + j, low);
       view.setUint8(at + i + bytes - 1, high);
     }
+  },
+  (view, at, r) => {
+    // NaNs of both kinds, infinities and zeros: which operand wins.
+    if (r.percent(50)) for (let i = 0; i < 16; i += 4) view.setUint32(at + i, r.pick(CLASSES32), true);
+    else for (let i = 0; i < 16; i += 8) view.setBigUint64(at + i, r.pick(CLASSES64), true);
   },
   (view, at, r) => {
     // Powers of two and their neighbours, positive and negative: limits of narrowing, ties of rounding.

@@ -86,7 +86,12 @@ const ARITHMETIC: readonly Alias[] = [
     ] as const
   ).flatMap(([mnemonic, of, opposite]): Alias[] => [
     { asm: `${mnemonic} {Rn:rsp}, {sh.imm12:addimm}`, of: `${of} (immediate)`, fixed: { Rd: 31 }, readOnly: true },
-    { asm: `${mnemonic} {Rn:rsp}, {sh.imm12:negaddimm}`, of: `${opposite} (immediate)`, fixed: { Rd: 31 }, readOnly: true },
+    {
+      asm: `${mnemonic} {Rn:rsp}, {sh.imm12:negaddimm}`,
+      of: `${opposite} (immediate)`,
+      fixed: { Rd: 31 },
+      readOnly: true,
+    },
   ]),
 ];
 

@@ -3,7 +3,6 @@ import { Assembly, bytesOf, further, type SourceText } from './assembly.ts';
 import { DIRECTIVES } from './directives.ts';
 import { AssemblerError } from './errors.ts';
 import type { Scope } from './expression.ts';
-import { registerBits, wideImmediate } from './immediates.ts';
 import { a64Text } from './instructions.ts';
 import { type Statement, splitOutsideLiterals, splitStatements } from './source.ts';
 
@@ -23,13 +22,19 @@ export interface Assembled {
   readonly symbols: Map<string, bigint>;
 }
 
-const LOAD_LITERAL = /^ldr[ \t]+([xwsd][0-9]+|[xw]zr|lr|fp)[ \t]*,[ \t]*=/i;
+/** Bytes of a literal by the first letter of the register; 8 for `x`, `d`, `lr` and `fp`. */
+const LITERAL_BYTES: Readonly<Record<string, number>> = { w: 4, s: 4, q: 16 };
+const LOAD_LITERAL = /^ldr[ \t]+([xwsdq][0-9]+|[xw]zr|lr|fp)[ \t]*,[ \t]*=/i;
 const ASSIGNMENT = /^([a-z_.$][\w.$]*)[ \t]*=(?!=)/i;
 
 function instruction(a: Assembly, source: SourceText): void {
   if (a.here % 4n !== 0n) {
     const at = `0x${a.here.toString(16)}`;
-    throw new AssemblerError('OPERANDS', source.place, `instruction at ${at}, expected a multiple of 4: put '.align 2' before it`);
+    throw new AssemblerError(
+      'OPERANDS',
+      source.place,
+      `instruction at ${at}, expected a multiple of 4: put '.align 2' before it`,
+    );
   }
   const pc = a.here;
   a.add(4, (scope) => word(source, pc, scope));
@@ -39,24 +44,12 @@ function word(source: SourceText, pc: bigint, scope: Scope): Uint8Array {
   return bytesOf(BigInt(a64Text().encode(source.text, { scope, pc, place: source.place })), 4);
 }
 
-/** `ldr x0, =value`: one MOVZ or MOVN when the value is known and fits, else a load from the literal pool. */
+/** `ldr x0, =value`: a load from the literal pool. */
 function loadLiteral(a: Assembly, source: SourceText, register: string, prefix: number): void {
   const value: SourceText = { text: source.text.slice(prefix), place: further(source.place, prefix) };
-  const sizeBytes = /^[ws]/i.test(register) ? 4 : 8;
-  const known = /^[xwlf]/i.test(register) ? a.tryNow(value) : undefined;
-  if (known && !known.usesLabel && fitsMove(known.value, sizeBytes)) {
-    return instruction(a, { text: `mov ${register}, ${known.value}`, place: source.place });
-  }
-  const literal = a.literal(value, sizeBytes);
+  const literal = a.literal(value, LITERAL_BYTES[register[0]!.toLowerCase()] ?? 8);
   const pc = a.here;
   a.add(4, (scope) => word({ text: `ldr ${register}, ${literal.address()}`, place: source.place }, pc, scope));
-}
-
-function fitsMove(value: bigint, sizeBytes: 4 | 8): boolean {
-  const width = sizeBytes === 4 ? 32 : 64;
-  const bits = registerBits(value, width);
-  if (bits === undefined) return false;
-  return (wideImmediate(bits, width) ?? wideImmediate(BigInt.asUintN(width, ~bits), width)) !== undefined;
 }
 
 function directive(a: Assembly, source: SourceText): void {
@@ -64,7 +57,11 @@ function directive(a: Assembly, source: SourceText): void {
   const handler = DIRECTIVES[name.toLowerCase()];
   if (!handler) {
     const known = Object.keys(DIRECTIVES).join(' ');
-    throw new AssemblerError('UNKNOWN_MNEMONIC', source.place, `'${name}' is no directive of this assembler. It has ${known}`);
+    throw new AssemblerError(
+      'UNKNOWN_MNEMONIC',
+      source.place,
+      `'${name}' is no directive of this assembler. It has ${known}`,
+    );
   }
   const rest = source.text.slice(name.length);
   const parts = rest.trim() === '' ? [] : splitOutsideLiterals(rest, ',', true);
@@ -78,19 +75,18 @@ function directive(a: Assembly, source: SourceText): void {
 function statement(a: Assembly, s: Statement): void {
   a.next();
   for (const label of s.labels) a.label(label.name, label.place);
-  if (s.text === '') return;
   const assignment = ASSIGNMENT.exec(s.text);
+  const load = LOAD_LITERAL.exec(s.text);
+  if (s.text === '') return;
   if (assignment) {
     const rest = assignment[0].length;
-    return a.constant(assignment[1]!, { text: s.text.slice(rest), place: further(s.place, rest) });
-  }
-  if (s.text.startsWith('.')) return directive(a, s);
-  if (!/^[a-z]/i.test(s.text)) {
+    a.constant(assignment[1]!, { text: s.text.slice(rest), place: further(s.place, rest) });
+  } else if (s.text.startsWith('.')) directive(a, s);
+  else if (load) loadLiteral(a, s, load[1]!, load[0].length);
+  else if (/^[a-z]/i.test(s.text)) instruction(a, s);
+  else {
     throw new AssemblerError('SYNTAX', s.place, `found '${s.text}', expected a label, an instruction or a directive`);
   }
-  const load = LOAD_LITERAL.exec(s.text);
-  if (load) return loadLiteral(a, s, load[1]!, load[0].length);
-  instruction(a, s);
 }
 
 /**

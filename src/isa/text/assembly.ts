@@ -75,7 +75,8 @@ export class Assembly {
 
   /** Defines a constant; it may be given another value later, but not take the name of a label. */
   constant(name: string, source: SourceText): void {
-    if (this.labels.has(name)) throw new AssemblerError('DUPLICATE_SYMBOL', source.place, `'${name}' is already a label`);
+    if (this.labels.has(name))
+      throw new AssemblerError('DUPLICATE_SYMBOL', source.place, `'${name}' is already a label`);
     const set = (scope: Scope): bigint => this.evaluate(source, scope);
     try {
       this.defined.set(name, set(this.scope(this.here, this.order)));
@@ -128,7 +129,8 @@ export class Assembly {
     try {
       const { value, at } = parseExpression(source.text, 0, scope);
       const end = skipBlanks(source.text, at);
-      if (end < source.text.length) throw new ExpressionFailure(end, `unexpected '${source.text.slice(end)}' after the value`);
+      if (end < source.text.length)
+        throw new ExpressionFailure(end, `unexpected '${source.text.slice(end)}' after the value`);
       return value;
     } catch (error) {
       if (!(error instanceof ExpressionFailure)) throw error;
@@ -159,9 +161,9 @@ export class Assembly {
     return { address: () => literal.address! };
   }
 
-  /** Places the literals that are waiting: words first, then doublewords. */
+  /** Places the literals that are waiting: words first, then doublewords, then quadwords. */
   pool(): void {
-    for (const sizeBytes of [4, 8]) {
+    for (const sizeBytes of [4, 8, 16]) {
       for (const literal of this.literals.values()) {
         if (literal.sizeBytes !== sizeBytes) continue;
         this.align(BigInt(sizeBytes), 0n);
@@ -209,7 +211,11 @@ export class Assembly {
 export function checkedSize(value: bigint, sizeBytes: number, place: SourcePlace): bigint {
   const limit = 1n << BigInt(8 * sizeBytes);
   if (value < -(limit >> 1n) || value >= limit) {
-    throw new AssemblerError('DIRECTIVE', place, `${value} does not fit in ${sizeBytes} byte${sizeBytes > 1 ? 's' : ''}`);
+    throw new AssemblerError(
+      'DIRECTIVE',
+      place,
+      `${value} does not fit in ${sizeBytes} byte${sizeBytes > 1 ? 's' : ''}`,
+    );
   }
   return value;
 }

@@ -11,7 +11,8 @@ import { a64Text } from './instructions.ts';
 import { type Sample, samples } from './testing.ts';
 
 const PREFIX = 'aarch64-linux-gnu-';
-const hasBinutils = spawnSync(`${PREFIX}as`, ['--version']).status === 0 && spawnSync(`${PREFIX}ld`, ['--version']).status === 0;
+const hasBinutils =
+  spawnSync(`${PREFIX}as`, ['--version']).status === 0 && spawnSync(`${PREFIX}ld`, ['--version']).status === 0;
 const ORIGIN = 0x1000_0000n;
 const ARCH = '.arch armv8.6-a+crypto+rdma+profile\n';
 
@@ -74,7 +75,12 @@ function isKnownDifference({ word, clause }: Sample, theirs: string): boolean {
 
 /** The bytes that as and ld make of a source text, linked at the origin. */
 function gnu(source: string): Uint8Array {
-  const [s, o, elf, bin] = ['t.s', 't.o', 't.elf', 't.bin'].map((name) => join(folder, name)) as [string, string, string, string];
+  const [s, o, elf, bin] = ['t.s', 't.o', 't.elf', 't.bin'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
   writeFileSync(s, ARCH + source);
   execFileSync(`${PREFIX}as`, ['--no-warn', s, '-o', o]);
   execFileSync(`${PREFIX}ld`, [`-Ttext=0x${ORIGIN.toString(16)}`, '-e', '0', o, '-o', elf]);
@@ -116,7 +122,9 @@ describe.skipIf(!hasBinutils)('against GNU binutils (skipped without aarch64-lin
     const source = `base:\n${relative.join('\n')}\n`;
     const ours = assemble(texts.join('\n'), { origin: ORIGIN }).bytes;
     const theirs = gnu(source);
-    const wrong = texts.filter((_, i) => Buffer.compare(ours.subarray(4 * i, 4 * i + 4), theirs.subarray(4 * i, 4 * i + 4)) !== 0);
+    const wrong = texts.filter(
+      (_, i) => Buffer.compare(ours.subarray(4 * i, 4 * i + 4), theirs.subarray(4 * i, 4 * i + 4)) !== 0,
+    );
     expect(wrong).toEqual([]);
     expect(ours.length).toBe(theirs.length);
   });
@@ -125,8 +133,12 @@ describe.skipIf(!hasBinutils)('against GNU binutils (skipped without aarch64-lin
     const source = readFileSync(new URL(`./fixtures/${name}.s`, import.meta.url), 'utf8');
     const ours = assemble(source, { origin: ORIGIN });
     const theirs = gnu(source);
-    const wrong = [...ours.bytes.keys()].filter((at) => at % 4 === 0 && ours.bytes.slice(at, at + 4).join() !== theirs.slice(at, at + 4).join());
-    const shown = wrong.map((at) => `0x${at.toString(16)}: ours ${ours.bytes.slice(at, at + 4)}, theirs ${theirs.slice(at, at + 4)}`);
+    const wrong = [...ours.bytes.keys()].filter(
+      (at) => at % 4 === 0 && ours.bytes.slice(at, at + 4).join() !== theirs.slice(at, at + 4).join(),
+    );
+    const shown = wrong.map(
+      (at) => `0x${at.toString(16)}: ours ${ours.bytes.slice(at, at + 4)}, theirs ${theirs.slice(at, at + 4)}`,
+    );
     expect(shown).toEqual([]);
     expect(ours.bytes.length).toBe(theirs.length);
   });

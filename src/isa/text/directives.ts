@@ -16,7 +16,9 @@ function count(whole: SourceText, operands: readonly SourceText[], low: number, 
 function data(sizeBytes: number): Directive {
   return (a, operands) => {
     for (const operand of operands) {
-      a.add(sizeBytes, (scope) => bytesOf(checkedSize(a.evaluate(operand, scope), sizeBytes, operand.place), sizeBytes));
+      a.add(sizeBytes, (scope) =>
+        bytesOf(checkedSize(a.evaluate(operand, scope), sizeBytes, operand.place), sizeBytes),
+      );
     }
   };
 }
@@ -46,9 +48,9 @@ function stringBytes(source: SourceText): number[] {
   for (let at = 1; at < text.length - 1; ) {
     if (text[at] === '\\') {
       try {
-        const escape = parseEscape(text, at + 1);
-        bytes.push(escape.code);
-        at = escape.at;
+        const escaped = parseEscape(text, at + 1);
+        bytes.push(escaped.code);
+        at = escaped.at;
       } catch (error) {
         if (error instanceof ExpressionFailure) throw new AssemblerError('SYNTAX', further(place, at), error.message);
         throw error;
@@ -76,7 +78,11 @@ function align(power: boolean): Directive {
     count(whole, operands, 1, 2, `${power ? '.align' : '.balign'} alignment[, fill]`);
     const value = a.now(operands[0]!);
     if (value < 0n || value > (power ? 20n : 1n << 20n)) {
-      throw new AssemblerError('DIRECTIVE', operands[0]!.place, `alignment ${value}, expected up to ${power ? '20' : '2^20'}`);
+      throw new AssemblerError(
+        'DIRECTIVE',
+        operands[0]!.place,
+        `alignment ${value}, expected up to ${power ? '20' : '2^20'}`,
+      );
     }
     const alignBytes = power ? 1n << value : value;
     if (alignBytes > 0n && (alignBytes & (alignBytes - 1n)) !== 0n) {
@@ -88,7 +94,11 @@ function align(power: boolean): Directive {
 
 function reserve(a: Assembly, sizeBytes: bigint, fill: bigint, source: SourceText): void {
   if (sizeBytes < 0n || a.here + sizeBytes - a.origin > PROGRAM_BYTES_MAX) {
-    throw new AssemblerError('DIRECTIVE', source.place, `cannot reserve ${sizeBytes} bytes at 0x${a.here.toString(16)}`);
+    throw new AssemblerError(
+      'DIRECTIVE',
+      source.place,
+      `cannot reserve ${sizeBytes} bytes at 0x${a.here.toString(16)}`,
+    );
   }
   a.add(Number(sizeBytes), () => new Uint8Array(Number(sizeBytes)).fill(Number(fill & 0xffn)));
 }
@@ -100,8 +110,13 @@ const skip: Directive = (a, operands, whole) => {
 
 const fill: Directive = (a, operands, whole) => {
   count(whole, operands, 1, 3, '.fill repeat[, size[, value]]');
-  const [repeat, size, value] = [a.now(operands[0]!), operands[1] ? a.now(operands[1]) : 1n, operands[2] ? a.now(operands[2]) : 0n];
-  if (size < 0n || size > 8n) throw new AssemblerError('DIRECTIVE', operands[1]!.place, `size ${size}, expected 0 to 8`);
+  const [repeat, size, value] = [
+    a.now(operands[0]!),
+    operands[1] ? a.now(operands[1]) : 1n,
+    operands[2] ? a.now(operands[2]) : 0n,
+  ];
+  if (size < 0n || size > 8n)
+    throw new AssemblerError('DIRECTIVE', operands[1]!.place, `size ${size}, expected 0 to 8`);
   if (repeat < 0n || repeat * size > PROGRAM_BYTES_MAX) {
     throw new AssemblerError('DIRECTIVE', operands[0]!.place, `cannot repeat ${repeat} times`);
   }
@@ -123,7 +138,8 @@ const org: Directive = (a, operands, whole) => {
 const constant: Directive = (a, operands, whole) => {
   count(whole, operands, 2, 2, '.equ name, value');
   const name = operands[0]!.text;
-  if (!/^[a-z_.$][\w.$]*$/i.test(name)) throw new AssemblerError('DIRECTIVE', operands[0]!.place, `'${name}' is no name`);
+  if (!/^[a-z_.$][\w.$]*$/i.test(name))
+    throw new AssemblerError('DIRECTIVE', operands[0]!.place, `'${name}' is no name`);
   a.constant(name, operands[1]!);
 };
 

@@ -144,7 +144,9 @@ export class InstructionSet {
 
   private unknownMnemonic(mnemonic: string, place: SourcePlace): AssemblerError {
     const names = new Set([...this.byMnemonic.keys(), ...this.openForms.map((f) => f.mnemonic)]);
-    const near = [...names].filter((n) => distance(n, mnemonic) <= 1 || (mnemonic.length > 2 && n.startsWith(mnemonic)));
+    const near = [...names].filter(
+      (n) => distance(n, mnemonic) <= 1 || (mnemonic.length > 2 && n.startsWith(mnemonic)),
+    );
     const hint = near.length > 0 ? `; did you mean ${near.sort().slice(0, 8).join(', ')}?` : '';
     return new AssemblerError('UNKNOWN_MNEMONIC', place, `'${mnemonic}' is no instruction of this assembler${hint}`);
   }

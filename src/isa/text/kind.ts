@@ -75,7 +75,11 @@ export function wordAt(text: string, at: number): { word: string; start: number;
 }
 
 /** The value of an expression at `at`, after an optional `#`; undefined (and noted) when there is none. */
-export function readValue(r: Reading, at: number, expected: string): { value: bigint; start: number; end: number } | undefined {
+export function readValue(
+  r: Reading,
+  at: number,
+  expected: string,
+): { value: bigint; start: number; end: number } | undefined {
   let start = skipBlanks(r.text, at);
   if (r.text[start] === '#') start = skipBlanks(r.text, start + 1);
   try {
@@ -121,7 +125,9 @@ export function nameOperand(
     print: (c) => names[field.get(c.f)]?.[0] || (unnamed ? unnamed.print(c) : `#${field.get(c.f)}`),
     read: (r, at, values) => {
       const { word, start, end } = wordAt(r.text, at);
-      const matches = names.flatMap((n, number) => (word && n.includes(word) ? [{ at: end, values: field.put(number) }] : []));
+      const matches = names.flatMap((n, number) =>
+        word && n.includes(word) ? [{ at: end, values: field.put(number) }] : [],
+      );
       if (matches.length > 0) return matches;
       if (unnamed && !/^[a-z_]/.test(word)) return unnamed.read(r, at, values);
       return r.fail(start, `one of ${listed.join(', ')}`);

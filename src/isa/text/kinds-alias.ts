@@ -26,7 +26,8 @@ const extendedRegister: Kind = (spec, encoding) => {
       const { word, start, end } = wordAt(r.text, at);
       const found = generalRegister(word);
       const fitting = found && !found.sp ? options.filter((n) => isX(values, n) === (found.file === 'x')) : [];
-      if (!found || fitting.length === 0) return r.fail(start, `a register ${hasSf && !values.sf ? 'w' : 'w or x'}0 to 30 or zr`);
+      if (!found || fitting.length === 0)
+        return r.fail(start, `a register ${hasSf && !values.sf ? 'w' : 'w or x'}0 to 30 or zr`);
       return fitting.map((option) => ({ at: end, values: { ...field.put(found.number), option } }));
     },
   };
@@ -69,7 +70,9 @@ const order: Kind = (spec, encoding) => {
     print: (c) => suffixes[field.get(c.f)]!,
     read: (r, at) =>
       suffixes.flatMap((suffix, n) =>
-        r.text.slice(at, at + suffix.length).toLowerCase() === suffix ? [{ at: at + suffix.length, values: field.put(n) }] : [],
+        r.text.slice(at, at + suffix.length).toLowerCase() === suffix
+          ? [{ at: at + suffix.length, values: field.put(n) }]
+          : [],
       ),
   };
 };
@@ -125,7 +128,9 @@ const invertedCondition: Kind = (spec, encoding) => {
     read: (r, at) => {
       const { word, start, end } = wordAt(r.text, at);
       const n = CONDITIONS.findIndex((names) => names.includes(word));
-      return n >= 0 && n < 14 ? [{ at: end, values: field.put(n ^ 1) }] : r.fail(start, 'a condition other than al and nv');
+      return n >= 0 && n < 14
+        ? [{ at: end, values: field.put(n ^ 1) }]
+        : r.fail(start, 'a condition other than al and nv');
     },
   };
 };
@@ -154,9 +159,15 @@ const shiftRight: Kind = () =>
   });
 
 /** `#lsb, #width` of the bitfield aliases. */
-function bitfield(show: (f: FieldValues) => [lsb: number, size: number], fields: (lsb: number, size: number, width: number) => FieldValues): OperandText {
+function bitfield(
+  show: (f: FieldValues) => [lsb: number, size: number],
+  fields: (lsb: number, size: number, width: number) => FieldValues,
+): OperandText {
   return {
-    print: (c) => show(c.f).map((n) => `#${n}`).join(', '),
+    print: (c) =>
+      show(c.f)
+        .map((n) => `#${n}`)
+        .join(', '),
     read: (r, at, values) => {
       const width = widthOf(values);
       const lsb = readValue(r, at, 'the lowest bit');
@@ -225,7 +236,8 @@ const invertedBitmask: Kind = () =>
     show: (c) => `#0x${BigInt.asUintN(widthOf(c.f), ~(logicalValue(c.f, widthOf(c.f)) ?? 0n)).toString(16)}`,
     encode: (v, _r: Reading, values) => {
       const bits = registerBits(v, widthOf(values));
-      const fields = bits === undefined ? undefined : logicalImmediate(BigInt.asUintN(widthOf(values), ~bits), widthOf(values));
+      const fields =
+        bits === undefined ? undefined : logicalImmediate(BigInt.asUintN(widthOf(values), ~bits), widthOf(values));
       return fields ?? 'a logical immediate (a rotated run of ones, replicated)';
     },
   });
@@ -240,8 +252,12 @@ const byteMask: Kind = (spec, encoding) => {
     show: (c) => `#0x${expand(field.get(c.f)).toString(16)}`,
     encode: (v) => {
       const bits = BigInt.asUintN(64, v);
-      const packed = Array.from({ length: 8 }, (_, i) => Number((bits >> BigInt(8 * i)) & 1n) << i).reduce((a, b) => a | b);
-      return registerBits(v, 64) !== undefined && expand(packed) === bits ? field.put(packed) : 'a 64-bit value of bytes 0x00 and 0xff';
+      const packed = Array.from({ length: 8 }, (_, i) => Number((bits >> BigInt(8 * i)) & 1n) << i).reduce(
+        (a, b) => a | b,
+      );
+      return registerBits(v, 64) !== undefined && expand(packed) === bits
+        ? field.put(packed)
+        : 'a 64-bit value of bytes 0x00 and 0xff';
     },
   });
 };

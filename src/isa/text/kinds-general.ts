@@ -3,7 +3,7 @@ import { genericName, sysregKeyOf, sysregName } from '../../arch/sysregs/index.t
 import type { Encoding } from '../encoding.ts';
 import { logicalImmediate, logicalValue } from './immediates.ts';
 import { join, type Kind, nameOperand, type OperandText, valueOperand, wordAt } from './kind.ts';
-import { BARRIERS, CONDITIONS, EXTENDS, PREFETCHES, PSTATE_FIELDS, SHIFTS, SYS_OPERATIONS } from './names.ts';
+import { BARRIERS, CONDITIONS, PREFETCHES, SHIFTS, SYS_OPERATIONS } from './names.ts';
 import { generalName, generalRegister } from './registers.ts';
 import type { OperandSpec } from './template.ts';
 
@@ -45,11 +45,14 @@ function general(file: 'x' | 'w' | 'choice', sp: boolean): Kind {
         if (!choice) return [{ at: end, values: fields }];
         const known = values[choice.field];
         if (known !== undefined) {
-          if (choice.isX(known) !== (found.file === 'x')) return r.fail(start, `a register of the other size than ${word}`);
+          if (choice.isX(known) !== (found.file === 'x'))
+            return r.fail(start, `a register of the other size than ${word}`);
           return [{ at: end, values: fields }];
         }
         const width = encoding.fields[choice.field]!.width;
-        const options = Array.from({ length: 2 ** width }, (_, v) => v).filter((v) => choice.isX(v) === (found.file === 'x'));
+        const options = Array.from({ length: 2 ** width }, (_, v) => v).filter(
+          (v) => choice.isX(v) === (found.file === 'x'),
+        );
         return options.map((v) => ({ at: end, values: { ...fields, [choice.field]: v } }));
       },
     };
@@ -86,7 +89,7 @@ function label(page: boolean): Kind {
   return (spec, encoding) => {
     const field = join(spec.fields, encoding);
     const scale = page ? 4096n : spec.source.includes('*') ? BigInt(spec.scale) : 4n;
-    const reach = (2n ** BigInt(field.width - 1)) * scale;
+    const reach = 2n ** BigInt(field.width - 1) * scale;
     const base = (pc: bigint): bigint => (page ? pc & -4096n : pc);
     return valueOperand({
       expected: 'an address',
@@ -110,7 +113,8 @@ const bitmask: Kind = (spec, encoding) => {
   return valueOperand({
     expected: 'a logical immediate',
     show: (c) => `#0x${(logicalValue(c.f, widthOf(c.f)) ?? 0n).toString(16)}`,
-    encode: (v, _r, values) => logicalImmediate(v, widthOf(values)) ?? 'a logical immediate (a rotated run of ones, replicated)',
+    encode: (v, _r, values) =>
+      logicalImmediate(v, widthOf(values)) ?? 'a logical immediate (a rotated run of ones, replicated)',
   });
 };
 
@@ -122,7 +126,8 @@ const sysreg: Kind = (spec, encoding) => {
     read: (r, at) => {
       const { word, start, end } = wordAt(r.text, at);
       const key = word ? sysregKeyOf(word) : undefined;
-      if (key === undefined) return r.fail(start, `a System register, e.g. sctlr_el1 or ${genericName(0xc080).toLowerCase()}`);
+      if (key === undefined)
+        return r.fail(start, `a System register, e.g. sctlr_el1 or ${genericName(0xc080).toLowerCase()}`);
       return [{ at: end, values: field.put(top ? key & 0x7fff : key) }];
     },
   };
@@ -176,11 +181,6 @@ function names(list: readonly (string | readonly string[])[], hex = false): Kind
   };
 }
 
-const pstateField: Kind = (spec, encoding) => {
-  const size = 2 ** join(spec.fields, encoding).width;
-  return nameOperand(spec, encoding, Array.from({ length: size }, (_, n) => [PSTATE_FIELDS[n] ?? '']));
-};
-
 /** One named operation of SYS with its register: `sysop(tlbi)` over op1.CRn.CRm.op2.Rt. */
 const systemOperation: Kind = (spec, encoding): OperandText => {
   const table = SYS_OPERATIONS[spec.args ?? ''];
@@ -203,7 +203,7 @@ const systemOperation: Kind = (spec, encoding): OperandText => {
       if (r.text[comma.start] !== ',') return r.fail(comma.start, `', xN' after ${word}`);
       const operand = wordAt(r.text, comma.start + 1);
       const found = generalRegister(operand.word);
-      if (!found || found.file !== 'x' || found.sp) return r.fail(operand.start, 'a register x0 to x30 or xzr');
+      if (found?.file !== 'x' || found.sp) return r.fail(operand.start, 'a register x0 to x30 or xzr');
       return [{ at: operand.end, values: { ...field.put(operation.key), [register]: found.number } }];
     },
   };
@@ -219,7 +219,6 @@ export const GENERAL_KINDS: Readonly<Record<string, Kind>> = {
   x: (spec, encoding) => (/^R/.test(spec.fields[0] ?? '') ? registerX : hexNumber)(spec, encoding),
   w: general('w', false),
   xsp: general('x', true),
-  wsp: general('w', true),
   u: number(false, false),
   s: number(true, false),
   bitmask,
@@ -227,10 +226,8 @@ export const GENERAL_KINDS: Readonly<Record<string, Kind>> = {
   pagelabel: label(true),
   cond: names(CONDITIONS),
   shift: names(SHIFTS),
-  extend: names(EXTENDS),
   barrier: names(BARRIERS, true),
   prfop: names(PREFETCHES, true),
-  pstate: pstateField,
   sysreg,
   creg: controlRegister,
   unless15,

@@ -20,7 +20,8 @@ function arrangement(text: string, encoding: Encoding): Arrangement {
   }
   const choice = join(fields!.split('.'), encoding);
   const names = list.split(',').map((n) => n.trim());
-  if (names.length !== 2 ** choice.width) throw new Error(`'${text}' names ${names.length} of ${2 ** choice.width} values`);
+  if (names.length !== 2 ** choice.width)
+    throw new Error(`'${text}' names ${names.length} of ${2 ** choice.width} values`);
   return {
     print: (f) => names[choice.get(f)]!,
     read: (name) => names.flatMap((n, value) => (n === name && n !== '-' ? [choice.put(value)] : [])),
@@ -44,7 +45,8 @@ function scalar(fixed?: string): Kind {
         const match = /^([bhsdq])([0-9]|[12][0-9]|3[01])$/.exec(word);
         const sizes = match ? size.read(match[1]!) : [];
         const values = match ? registerNumber(field, Number(match[2]), spec.plus) : undefined;
-        if (sizes.length === 0 || !values) return r.fail(start, `a register ${size.names.map((n) => `${n}0`).join(', ')} ...`);
+        if (sizes.length === 0 || !values)
+          return r.fail(start, `a register ${size.names.map((n) => `${n}0`).join(', ')} ...`);
         return sizes.map((s) => ({ at: end, values: { ...values, ...s } }));
       },
     };
@@ -155,7 +157,10 @@ function listOperand(spec: OperandSpec, encoding: Encoding): { count: number; li
       return registers[0]!.read(r, open + 1, values).flatMap((first) => {
         const isRange = count > 1 && r.text[skipBlanks(r.text, first.at)] === '-';
         const rest = isRange ? [registers[count - 1]!] : registers.slice(1);
-        const all = rest.reduce<readonly Match[]>((m, v) => m.flatMap((x) => followed(r, x, v, isRange ? '-' : ',')), [first]);
+        const all = rest.reduce<readonly Match[]>(
+          (m, v) => m.flatMap((x) => followed(r, x, v, isRange ? '-' : ',')),
+          [first],
+        );
         return all.flatMap((m) => closed(r, m, count));
       });
     },
@@ -198,7 +203,10 @@ const float8: Kind = (spec, encoding) => {
       const found = readFloat(r, at);
       const imm8 = found ? floatImmediate(found.value) : undefined;
       if (!found || imm8 === undefined) {
-        return r.fail(found?.start ?? at, 'a number n/16 * 2^r with n of 16 to 31 and r of -3 to 4, positive or negative');
+        return r.fail(
+          found?.start ?? at,
+          'a number n/16 * 2^r with n of 16 to 31 and r of -3 to 4, positive or negative',
+        );
       }
       return [{ at: found.end, values: field.put(imm8) }];
     },
@@ -209,14 +217,17 @@ const float8: Kind = (spec, encoding) => {
 const oneOf: Kind = (spec, encoding) => {
   const field = join(spec.fields, encoding);
   const list = (spec.args ?? '').split(',').map((n) => n.trim());
-  if (list.length !== 2 ** field.width) throw new Error(`'${spec.source}' lists ${list.length} of ${2 ** field.width} values`);
+  if (list.length !== 2 ** field.width)
+    throw new Error(`'${spec.source}' lists ${list.length} of ${2 ** field.width} values`);
   const expected = `one of ${list.filter((n) => n !== '-').join(', ')}`;
   return {
     print: (c) => `#${list[field.get(c.f)]}`,
     read: (r, at, values) => {
       const found = readValue(r, at, expected);
       if (!found) return [];
-      const matches = list.flatMap((n, i) => (n === String(found.value) ? [{ at: found.end, values: field.put(i) }] : []));
+      const matches = list.flatMap((n, i) =>
+        n === String(found.value) ? [{ at: found.end, values: field.put(i) }] : [],
+      );
       const agreeing = matches.filter((m) => agree(values, m.values));
       return agreeing.length > 0 ? agreeing : r.fail(found.start, expected);
     },

@@ -53,18 +53,6 @@ export const PREFETCHES: readonly string[] = Array.from({ length: 32 }, (_, n) =
   return type && target ? `${type}${target}${n & 1 ? 'strm' : 'keep'}` : '';
 });
 
-/** Fields of PSTATE that MSR (immediate) writes, by op1:op2. */
-export const PSTATE_FIELDS: Readonly<Record<number, string>> = {
-  0o03: 'uao',
-  0o04: 'pan',
-  0o05: 'spsel',
-  0o31: 'ssbs',
-  0o32: 'dit',
-  0o34: 'tco',
-  0o36: 'daifset',
-  0o37: 'daifclr',
-};
-
 /** One operation of SYS: its place op1, CRn, CRm, op2, and whether it takes a register. */
 export interface SysOperation {
   readonly key: number;

@@ -10,20 +10,23 @@ const SET = a64Text();
 const SAMPLES = samples(A64, SET, 8);
 const ORIGIN = 0x10_0000n;
 
-/** Words whose text, assembled again, is another word that means the same: immr of a logical immediate has spare bits. */
+/** The word a text assembles to. */
 function reassembled(text: string): number {
   const { bytes } = assemble(text, { origin: ORIGIN });
   expect(bytes.length, text).toBe(4);
   return new DataView(bytes.buffer).getUint32(0, true);
 }
 
+/** Samples that come back as another word; immr of a logical immediate has spare bits, so there the text must agree. */
 function mismatches(aliases: boolean): string[] {
   return SAMPLES.flatMap(({ word, clause }) => {
     const text = disassemble(word, { pc: ORIGIN, aliases });
     const again = reassembled(text);
     if (again === word) return [];
     const sameText = disassemble(again, { pc: ORIGIN, aliases }) === text;
-    return sameText && clause.asm!.includes(':bitmask') ? [] : [`${clause.name}: ${text}: ${word.toString(16)} ${again.toString(16)}`];
+    return sameText && clause.asm!.includes(':bitmask')
+      ? []
+      : [`${clause.name}: ${text}: ${word.toString(16)} ${again.toString(16)}`];
   });
 }
 

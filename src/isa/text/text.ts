@@ -56,20 +56,18 @@ function merge(a: FieldValues, b: FieldValues): FieldValues | undefined {
   return { ...a, ...b };
 }
 
-/** Literal text: blanks in the source are free between operands, not inside the mnemonic. */
+/** Literal text: blanks in the source are free between operands, not inside a word. */
 function readText(r: Reading, at: number, text: string): number | undefined {
   let here = at;
-  for (const [i, ch] of [...text].entries()) {
-    if (ch === ' ') {
-      here = skipBlanks(r.text, here);
-      continue;
-    }
-    if (at > 0 && (i === 0 || !/\w/.test(ch))) here = skipBlanks(r.text, here);
-    if (r.text[here]?.toLowerCase() !== ch.toLowerCase()) {
-      r.fail(here, ch === ',' ? "',' and another operand" : `'${text.slice(i).trim()}'`);
+  for (const [part] of text.matchAll(/\w+|[^\w ]| +/g)) {
+    // The first text continues at the very beginning; inside a mnemonic an operand may stand between two texts.
+    if (part.startsWith(' ') || !/\w/.test(part)) here = skipBlanks(r.text, here);
+    if (part.startsWith(' ')) continue;
+    if (r.text.slice(here, here + part.length).toLowerCase() !== part.toLowerCase()) {
+      r.fail(here, part === ',' ? "',' and another operand" : `'${part}'`);
       return undefined;
     }
-    here++;
+    here += part.length;
   }
   return here;
 }
