@@ -1,5 +1,5 @@
 import { demoProgram } from '../machine/demo.ts';
-import { Machine, } from '../machine/machine.ts';
+import { Machine } from '../machine/machine.ts';
 import { MEMORY_BYTES_MIN } from '../machine/options.ts';
 import type { MachinePort } from './machine-port.ts';
 

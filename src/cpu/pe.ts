@@ -6,6 +6,8 @@ import { PSTATE_IMMEDIATES } from '../arch/sysregs/sysops.ts';
 import type { Interpreter } from '../engine/interpreter.ts';
 import type { GuestMemory } from '../engine/memory.ts';
 import { RAM_BASE } from '../engine/records.ts';
+import { describeUndefined } from '../isa/not-modelled.ts';
+import { A64 } from '../isa/table.ts';
 import { MemoryAccess } from './access.ts';
 import { type ContextNumbers, TranslationContexts } from './contexts.ts';
 import { Exceptions } from './exceptions.ts';
@@ -146,7 +148,12 @@ export class Pe {
         this.interruptsChanged();
       };
     }
-    table.CNTVOFF_EL2 = () => this.parts.machine.timersChanged(this.parts.index);
+    table.CNTVOFF_EL2 = () => {
+      this.timers.streamChanged();
+      this.parts.machine.timersChanged(this.parts.index);
+    };
+    table.CNTKCTL_EL1 = () => this.timers.streamChanged();
+    table.CNTHCTL_EL2 = () => this.timers.streamChanged();
     return table;
   }
 
@@ -245,20 +252,26 @@ export class Pe {
   }
   private waitForEvent(): void {
     const { s } = this;
+    if (this.timers.takeStreamEvent()) s.set32(PE_STATE.eventRegister, 1);
     if (s.get32(PE_STATE.eventRegister)) {
       s.set32(PE_STATE.eventRegister, 0);
       return this.nextInstruction();
     }
     if (!this.wakes && this.waitTrapped(1)) return;
     this.nextInstruction();
-    if (!this.wakes) s.set32(PE_STATE.waitState, WAIT.WFE);
+    if (!this.wakes) {
+      s.set32(PE_STATE.waitState, WAIT.WFE);
+      this.parts.machine.waitsForEvent(s.index);
+    }
     this.parts.machine.endTurn();
   }
   /** SEV from any PE, or a cleared global monitor. */
   signalEvent(): void {
     const waits = this.s.get32(PE_STATE.waitState) === WAIT.WFE;
-    if (waits) this.s.set32(PE_STATE.waitState, WAIT.RUNNING);
-    else this.s.set32(PE_STATE.eventRegister, 1);
+    if (waits) {
+      this.s.set32(PE_STATE.waitState, WAIT.RUNNING);
+      this.timers.takeStreamEvent();
+    } else this.s.set32(PE_STATE.eventRegister, 1);
   }
 
   // --- helpers of generated code ---
@@ -363,11 +376,10 @@ export class Pe {
 
   private undefinedInstruction(word: number): void {
     const { s } = this;
-    if (s.el > 0)
-      this.parts.machine.report(
-        s.index,
-        `0x${word.toString(16).padStart(8, '0')} at EL${s.el}: no such instruction, UNDEFINED`,
-      );
+    if (s.el > 0 && !isUdf(word)) {
+      const what = describeUndefined(word, A64, s.profile.features);
+      this.parts.machine.report(s.index, `0x${word.toString(16).padStart(8, '0')} at EL${s.el} (${what}): UNDEFINED`);
+    }
     this.exceptions.undefined();
   }
 
@@ -377,6 +389,7 @@ export class Pe {
   state(): PeExtraState {
     return {
       timers: TIMERS.map((t) => ({ ...this.timers.state[t] })),
+      streamSeen: [...this.timers.streamSeen],
       vpidr: this.virtual.vpidr,
       vmpidr: this.virtual.vmpidr,
       claim: this.claim.value,
@@ -390,6 +403,7 @@ export class Pe {
     TIMERS.forEach((t, i) => {
       this.timers.state[t] = { ...state.timers[i]! };
     });
+    this.timers.streamSeen = [state.streamSeen[0]!, state.streamSeen[1]!];
     this.virtual.vpidr = state.vpidr;
     this.virtual.vmpidr = state.vmpidr;
     this.claim.value = state.claim;
@@ -437,12 +451,19 @@ export class Pe {
 /** See `Pe.state`. */
 export interface PeExtraState {
   readonly timers: readonly { ctl: number; cval: bigint }[];
+  /** Events of the timer event stream that were seen. */
+  readonly streamSeen: readonly bigint[];
   readonly vpidr: bigint;
   readonly vmpidr: bigint;
   readonly claim: bigint;
   readonly records: readonly ErrorRecord[];
   readonly irq: boolean;
   readonly fiq: boolean;
+}
+
+/** UDF is UNDEFINED by design: software uses it on purpose, so it is not worth a word. */
+function isUdf(word: number): boolean {
+  return word >>> 16 === 0;
 }
 
 /** DC ZVA as a packed SYS encoding. */

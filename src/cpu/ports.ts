@@ -43,6 +43,8 @@ export interface MachinePort {
   count(): bigint;
   /** A timer register of this PE changed: its lines and the next due time follow. */
   timersChanged(pe: number): void;
+  /** The PE waits in WFE: an event of its timer event stream must wake it. */
+  waitsForEvent(pe: number): void;
   /** SEV: every PE's event register. */
   sendEventAll(): void;
   /** The run must come back at the next boundary. */

@@ -19,6 +19,10 @@ const IMASK = 2;
 const ISTATUS = 4;
 const M64 = (1n << 64n) - 1n;
 
+/** Bits of CNTKCTL_EL1 and CNTHCTL_EL2 that make the event stream. */
+const EVNTEN = 4;
+const EVNTDIR = 8;
+
 /** Counters and timers; the count comes from the machine, so a timer is only a comparison. */
 export class Timers {
   readonly state: Record<TimerName, TimerState>;
@@ -38,7 +42,11 @@ export class Timers {
     };
   }
 
+  /** Transitions of the event stream that were seen, of the virtual and of the physical count. */
+  streamSeen: [virtual: bigint, physical: bigint] = [0n, 0n];
+
   reset(): void {
+    this.streamSeen = [0n, 0n];
     for (const name of TIMERS) this.state[name] = { ctl: 0, cval: 0n };
   }
 
@@ -63,6 +71,37 @@ export class Timers {
     if (!(t.ctl & ENABLE) || t.ctl & IMASK || this.condition(name)) return undefined;
     const at = t.cval + this.offset(name);
     return at > M64 ? undefined : at;
+  }
+
+  // --- event stream: DDI 0487, "Event streams" ---
+
+  /** How often the chosen bit of a count has made the chosen transition, and the count at which it next will. */
+  private stream(which: 0 | 1): { passed: bigint; next: bigint } | undefined {
+    const control = this.s.sysLow(which === 0 ? CNTKCTL_EL1 : CNTHCTL_EL2);
+    if (!(control & EVNTEN) || (which === 1 && !this.s.els.el2)) return undefined;
+    const bit = BigInt((control >>> 4) & 15);
+    const period = 2n << bit;
+    const phase = control & EVNTDIR ? 0n : 1n << bit;
+    const now = which === 0 ? this.now('CNTV') : this.count() & M64;
+    const passed = (now + period - phase) / period;
+    const offset = which === 0 ? this.offset('CNTV') : 0n;
+    return { passed, next: passed * period + phase + offset };
+  }
+  /** The enables changed: only transitions from now on count. */
+  streamChanged(): void {
+    this.streamSeen = [this.stream(0)?.passed ?? 0n, this.stream(1)?.passed ?? 0n];
+  }
+  /** True once for all events of the stream since the last call: what WFE finds in the event register. */
+  takeStreamEvent(): boolean {
+    const passed = ([0, 1] as const).map((n) => this.stream(n)?.passed ?? this.streamSeen[n]!);
+    const any = passed.some((p, n) => p > this.streamSeen[n as 0 | 1]);
+    this.streamSeen = [passed[0]!, passed[1]!];
+    return any;
+  }
+  /** Physical count of the next event of the stream, or undefined when there is none to come. */
+  nextStreamEvent(): bigint | undefined {
+    const nexts = ([0, 1] as const).map((n) => this.stream(n)?.next).filter((n) => n !== undefined);
+    return nexts.length === 0 ? undefined : nexts.reduce((a, b) => (a < b ? a : b));
   }
 
   /** The registers of the group. */
@@ -100,3 +139,5 @@ export class Timers {
 }
 
 const CNTVOFF_EL2 = sysregOffset('CNTVOFF_EL2');
+const CNTKCTL_EL1 = sysregOffset('CNTKCTL_EL1');
+const CNTHCTL_EL2 = sysregOffset('CNTHCTL_EL2');

@@ -1,6 +1,6 @@
 import { PE_DERIVED, PE_STATE, SLOT_SP, SLOT_ZR, V_BASE, X_BASE } from '../arch/pestate.ts';
 import type { Block, Fragment, IrNode, LaneBits, RegOperand } from '../ir/types.ts';
-import { accessWord } from './emit.ts';
+import { accessWord } from './emit/memory.ts';
 import type { EngineHost } from './interpreter.ts';
 
 const M32 = 0xffff_ffffn;

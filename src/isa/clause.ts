@@ -1,6 +1,7 @@
 import type { FeatureName } from '../arch/features.ts';
 import { Builder, type ImmType } from '../ir/builder.ts';
 import type { Fragment } from '../ir/types.ts';
+import { assertVerified } from '../ir/verify.ts';
 import type { FieldValues } from './encoding.ts';
 import { type Encoding, parseEncoding } from './encoding.ts';
 
@@ -125,8 +126,15 @@ export function liftConstant(clause: Clause, f: FieldValues, fpCheck: (b: Builde
   );
 }
 
-/** Lifts one shape (values of the static fields) with register and immediate operands left open: an interpreter handler. */
+/**
+ * Lifts one shape (values of the static fields) with register and immediate operands left open: an interpreter handler.
+ *
+ * @throws Error when the clause's meaning is not well formed, see `verify`
+ */
 export function liftShape(clause: Clause, statics: FieldValues, fpCheck: (b: Builder) => void): Fragment {
-  const b = new Builder({ registers: undefined, immediates: undefined, immTypes: immTypes(clause) });
-  return lift(clause, b, statics, fpCheck);
+  const types = immTypes(clause);
+  const b = new Builder({ registers: undefined, immediates: undefined, immTypes: types });
+  const fragment = lift(clause, b, statics, fpCheck);
+  assertVerified(clause.name, fragment, { registers: clause.registerFields, immediates: types });
+  return fragment;
 }

@@ -97,9 +97,11 @@ sleep:  wfi
         b       .
 
 // An IRQ: which one, what time it is, and when the next one is due.
-irq:    stp     x0, x1, [sp, #-32]!
-        stp     x2, x30, [sp, #16]
+irq:    stp     x0, x1, [sp, #-48]!
+        stp     x2, x3, [sp, #16]
+        str     x30, [sp, #32]
         mrs     x2, ICC_IAR1_EL1
+        mrs     x3, CNTVCT_EL0
         add     x19, x19, #1
         adr     x0, tick
         bl      puts
@@ -107,24 +109,12 @@ irq:    stp     x0, x1, [sp, #-32]!
         bl      putdec
         adr     x0, number
         bl      puts
-        cmp     x19, #10
-        b.hs    1f
-        mov     w0, #' '
-        str     w0, [x28]
-1:      mov     x0, x19
+        mov     x0, x19
         bl      putdec
         adr     x0, time
         bl      puts
-        mrs     x0, CNTVCT_EL0
         mov     x1, #COUNT_NS
-        mul     x0, x0, x1
-        bl      putdec
-        adr     x0, late
-        bl      puts
-        mrs     x0, CNTVCT_EL0
-        sub     x0, x0, x20
-        mov     x1, #COUNT_NS
-        mul     x0, x0, x1
+        mul     x0, x3, x1
         bl      putdec
         adr     x0, after
         bl      puts
@@ -133,8 +123,9 @@ irq:    stp     x0, x1, [sp, #-32]!
         msr     CNTV_CVAL_EL0, x20
         isb
         msr     ICC_EOIR1_EL1, x2
-        ldp     x2, x30, [sp, #16]
-        ldp     x0, x1, [sp], #32
+        ldr     x30, [sp, #32]
+        ldp     x2, x3, [sp, #16]
+        ldp     x0, x1, [sp], #48
         eret
 
 // Anything else was not expected: say where it happened, and power off.
@@ -185,10 +176,9 @@ psci:   .asciz  "; PSCI "
 above:  .asciz  " answers its calls at EL3.\n"
 armed:  .asciz  "  The virtual timer is armed: one interrupt each millisecond, and WFI between them.\n\n"
 tick:   .asciz  "  INTID "
-number: .asciz  ", number "
-time:   .asciz  ", at "
-late:   .asciz  " ns of virtual time, "
-after:  .asciz  " ns after it was due\n"
+number: .asciz  ": timer interrupt "
+time:   .asciz  ", virtual time "
+after:  .asciz  " ns\n"
 bye:    .asciz  "\n  Ten are enough. Every run takes the same steps: compare the digest of the next one.\n"
 sorry:  .asciz  "\n  An exception that nobody expected, at "
 newline: .asciz "\n"

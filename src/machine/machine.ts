@@ -185,6 +185,7 @@ export class Machine {
     return {
       count: () => BigInt(Math.floor(this.instantNs() / NS_PER_COUNT)),
       timersChanged: (pe) => this.timersChanged(pe),
+      waitsForEvent: (pe) => this.scheduleStreamEvent(pe),
       sendEventAll: () => {
         for (const pe of this.pes) pe.signalEvent();
         this.requestBoundary();
@@ -310,6 +311,16 @@ export class Machine {
         this.requestBoundary();
       }
     }
+  }
+  /** A PE in WFE wakes at the next event of its timer event stream. */
+  private scheduleStreamEvent(index: number): void {
+    const pe = this.pes[index]!;
+    const next = pe.timers.nextStreamEvent();
+    if (next === undefined) return;
+    const wake = (): void => {
+      if (pe.s.get32(PE_STATE.waitState) === WAIT.WFE) pe.signalEvent();
+    };
+    this.events.schedule(Number(next) * NS_PER_COUNT, wake, { key: `event stream ${index}`, priority: PRIORITY.TIMER });
   }
   private scheduleAlarm(atSeconds: number | undefined): void {
     if (atSeconds === undefined) return this.events.cancel('pl031');
@@ -573,7 +584,10 @@ export class Machine {
     this.console.uart.load(devices.uart!);
     this.rtc.load(devices.rtc!);
     this.firmware?.load(devices.firmware as unknown as Parameters<Firmware['load']>[0]);
-    for (const pe of this.pes) this.timersChanged(pe.s.index);
+    for (const pe of this.pes) {
+      this.timersChanged(pe.s.index);
+      if (pe.s.get32(PE_STATE.waitState) === WAIT.WFE) this.scheduleStreamEvent(pe.s.index);
+    }
   }
 
   /** Fingerprint of all PEs, devices, time and RAM: equal states give equal digests on every host. 32 hex digits. */

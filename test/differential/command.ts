@@ -3,7 +3,9 @@ import { parseArgs } from 'node:util';
 import type { Clause } from '../../src/isa/clause.ts';
 import { A64 } from '../../src/isa/table.ts';
 import { Comparison, describeDifference } from './compare.ts';
+import { equivalence } from './equivalent.ts';
 import { exclusionOf } from './excluded.ts';
+import { describeMutant, judgeMutants } from './mutants.ts';
 import { missingTools, Qemu } from './qemu.ts';
 
 /** Clauses by name or part of a name; all that are compared when none is given. */
@@ -73,4 +75,36 @@ function printTable(comparison: Comparison, seed: string): number {
   const widths = [9, 10, 8, 21, 13, 0];
   console.log(columns.map((c, i) => String(c).padEnd(widths[i]!)).join(''));
   return comparison.differences.length === 0 ? 0 : 1;
+}
+
+/**
+ * Judges mutants and prints the survivors.
+ *
+ * @returns exit status: 0 when every survivor is explained, 1 when one is not, 2 when it could not run
+ */
+export function mutantsCommand(args: readonly string[]): number {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      'per-clause': { type: 'string', default: '2' },
+      clause: { type: 'string', multiple: true, default: [] },
+      seed: { type: 'string', default: '1' },
+    },
+  });
+  const clauses = chosen(values.clause);
+  let unexplained = 0;
+  const verdicts = judgeMutants(clauses, count(values['per-clause'], 'per-clause'), values.seed, (v) => {
+    if (v.caught) return;
+    const reason = equivalence(v);
+    if (reason === undefined) unexplained++;
+    console.log(
+      `${reason === undefined ? 'SURVIVED' : 'equivalent'}: ${describeMutant(v)}${reason ? `: ${reason}` : ''}`,
+    );
+  });
+  const caught = verdicts.filter((v) => v.caught).length;
+  const equivalent = verdicts.length - caught - unexplained;
+  console.log(
+    `${verdicts.length} mutants: ${caught} caught, ${equivalent} equivalent, ${unexplained} survived (seed ${values.seed})`,
+  );
+  return unexplained === 0 && verdicts.length > 0 ? 0 : 1;
 }

@@ -19,7 +19,6 @@ const ZERO_SHIFT = 'the operands differ only for amounts that are handled elsewh
 
 /** Every family, in order of method. */
 export const EQUIVALENTS: readonly Equivalent[] = [
-  { mutant: /^ADRP .*(pc: PC \+ 4)/, reason: 'differs only for the last word of a page, where no case stands' },
   { mutant: /^ADRP .*i64: constant \+ 1/, reason: 'bit 0 of the PC is zero' },
   {
     mutant: /^F(CM|AC|MAX|MIN|CCM)\w* .*(vop|i32|i64|k|vconst|lane|low64|and|eq|vshift|cmp|or|sub|xor|shrs): /,
@@ -27,12 +26,21 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   { mutant: /^FCVTZ[SU] .*(and|ltu|i64|sub|shru|or|eq|k): /, reason: FAST_PATH },
   { mutant: /^FCVTL2? .*(shru|shl|sub|i64|i32|ltu|and|or|zext)/, reason: FAST_PATH },
-  { mutant: /^[SU]CVTF .*(sext|zext|cmp|ltu|lts|clz|sub|and|i64)/, reason: FAST_PATH },
+  { mutant: /^[SU]CVTF .*(sext|zext|cmp|shrs|ltu|lts|clz|sub|and|i64)/, reason: FAST_PATH },
   { mutant: /^(FCVT\w+|[SU]CVTF|FRINT\w+) .*i32: constant \+ 1/, reason: FLAG },
   { mutant: /^\w+ .*cond=1[45]:/, reason: 'the condition always holds, so the rest of the instruction is not used' },
   { mutant: /^CRC32C?[WX] .*call: first operands swapped/, reason: 'checksum and data are added up first' },
   { mutant: /^CRC32\w+ .*(shru: is shrs|i32: constant \+ 1)/, reason: CUT },
   { mutant: /^DUP \(element, [BHS]\), scalar .*shuffle: /, reason: CUT },
+  { mutant: /^FCM\w+ .*call: first operands swapped/, reason: 'equality is the same both ways' },
+  { mutant: /^FCVT \((half to|single to double).*/, reason: FAST_PATH },
+  { mutant: /^LDA?X[RP]\w* .*i32: constant \+ 1/, reason: 'the marked size shows only at a later store-exclusive' },
+  { mutant: /^(ADC|SBC)S? .*(shru: is shrs|zext: sign-extended)/, reason: CUT },
+  { mutant: /^TBN?Z .*shru: is shrs/, reason: CUT },
+  { mutant: /^PMULL?2? .*(vshift|shuffle|i64|shru|vconst): /, reason: CUT },
+  { mutant: /^SQSHLU .*vop: another operator/, reason: 'shifting back never gives more than the operand' },
+  { mutant: /^[SU]Q?R?SHL \(vector\).* size=3.*shru: is shl/, reason: ZERO_SHIFT },
+  { mutant: /^ST1 .*Q=0.*lane: next lane/, reason: 'both halves of the gathered block are the same' },
   { mutant: /^SBFM .*rotr: is shru/, reason: 'only bit 0 of the rotated value is used' },
   { mutant: /^FCVTX?N\d? .*vconst: /, reason: 'all of the constant is overwritten' },
   { mutant: /^(S|U|SQ|SQR)\w+ .*(vconst: constant \+ 1|shuffle: another byte)/, reason: BELOW },
@@ -50,7 +58,10 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   { mutant: /^LD[SU](MAX|MIN)\w* .*lt[us]: is le[us]/, reason: TIE },
   { mutant: /^LDU(MAX|MIN)[BH] .*ltu: is lts/, reason: NON_NEGATIVE },
   { mutant: /^LD\w+[BH] .*extu: one bit more/, reason: 'a loaded value is zero-extended already' },
-  { mutant: /^(U|S)Q?R?SHL\b.*(lt[us]: is lt[us]|lt[us]: is le[us]|i64: constant \+ 1|shru: is shrs|shrs: is shru)/, reason: ZERO_SHIFT },
+  {
+    mutant: /^(U|S)Q?R?SHL\b.*(lt[us]: is lt[us]|lt[us]: is le[us]|i64: constant \+ 1|shru: is shrs|shrs: is shru)/,
+    reason: ZERO_SHIFT,
+  },
 ];
 
 /** Why a survivor is no gap of the comparison, or undefined when it is one. */

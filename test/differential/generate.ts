@@ -135,6 +135,8 @@ export function generate(
 function tryOne(ours: Ours, clause: Clause, r: Random, index: number, fixed: FieldValues): Generated | undefined {
   const c = new Case();
   c.pc = CODE_VA + ((new Random(clause.name).u32() + index) % SLOTS) * SLOT_BYTES + SLOT_CODE;
+  // The last word of a page, where the page of the PC and of what follows differ.
+  if (/^ADRP?$/.test(clause.name) && r.percent(30)) c.pc = CODE_VA + (1 + r.below(CODE_BYTES / 0x1000)) * 0x1000 - 4;
   const fields = randomFields(clause, r, fixed);
   if (ours.flat.decoder.decode(encodeFields(clause.encoding, fields))?.clause !== clause) return undefined;
   if (isConstrainedUnpredictable(clause, fields)) return undefined;

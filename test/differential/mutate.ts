@@ -2,10 +2,11 @@
  * Clauses with one deliberate mistake: one call of one lift does something else. A comparison that does not notice them
  * would not notice the same mistake made by hand.
  */
-import type { Clause } from '../../src/isa/clause.ts';
-import type { FieldValues } from '../../src/isa/encoding.ts';
+
 import { Builder, type Val } from '../../src/ir/builder.ts';
 import type { Block, CompareOp, IrNode, LaneBits } from '../../src/ir/types.ts';
+import type { Clause } from '../../src/isa/clause.ts';
+import type { FieldValues } from '../../src/isa/encoding.ts';
 
 /** Arguments of a call of the builder, and what the call gives. */
 // biome-ignore lint/suspicious/noExplicitAny: the methods of a Builder take all kinds of arguments
@@ -59,7 +60,21 @@ const OTHER_VECTOR: Readonly<Record<string, string>> = {
 
 /** Operators for which exchanging the operands is no mistake. */
 const COMMUTES = new Set<string>([
-  ...['vadd', 'vmul', 'vmins', 'vminu', 'vmaxs', 'vmaxu', 'vavgru', 'veq', 'vaddsats', 'vaddsatu', 'vand', 'vor', 'vxor'],
+  ...[
+    'vadd',
+    'vmul',
+    'vmins',
+    'vminu',
+    'vmaxs',
+    'vmaxu',
+    'vavgru',
+    'veq',
+    'vaddsats',
+    'vaddsatu',
+    'vand',
+    'vor',
+    'vxor',
+  ],
   ...['FPAdd', 'FPMul', 'FPSqrt'],
 ]);
 function impossible(): never {

@@ -77,18 +77,20 @@ const SPECIAL64: readonly bigint[] = [
   0x3e70_0000_0000_0001n,
 ];
 
+/** NaNs first. */
+const NANS = 4;
 const CLASSES32: readonly number[] = [
-  0, 0x8000_0000, 0x7f80_0000, 0xff80_0000, 0x7fc0_0001, 0xffc0_0002, 0x7f80_0003, 0xff80_0004, 1, 0x3f80_0000,
+  0x7fc0_0001, 0xffc0_0002, 0x7f80_0003, 0xff80_0004, 0, 0x8000_0000, 0x7f80_0000, 0xff80_0000, 1, 0x3f80_0000,
 ];
 const CLASSES64: readonly bigint[] = [
-  0n,
-  0x8000_0000_0000_0000n,
-  0x7ff0_0000_0000_0000n,
-  0xfff0_0000_0000_0000n,
   0x7ff8_0000_0000_0001n,
   0xfff8_0000_0000_0002n,
   0x7ff0_0000_0000_0003n,
   0xfff0_0000_0000_0004n,
+  0n,
+  0x8000_0000_0000_0000n,
+  0x7ff0_0000_0000_0000n,
+  0xfff0_0000_0000_0000n,
   1n,
   0x3ff0_0000_0000_0000n,
 ];
@@ -172,8 +174,9 @@ const VECTORS: readonly ((view: DataView, at: number, r: Random) => void)[] = [
   },
   (view, at, r) => {
     // NaNs of both kinds, infinities and zeros: which operand wins.
-    if (r.percent(50)) for (let i = 0; i < 16; i += 4) view.setUint32(at + i, r.pick(CLASSES32), true);
-    else for (let i = 0; i < 16; i += 8) view.setBigUint64(at + i, r.pick(CLASSES64), true);
+    const some = r.percent(40) ? NANS : CLASSES32.length;
+    if (r.percent(50)) for (let i = 0; i < 16; i += 4) view.setUint32(at + i, CLASSES32[r.below(some)]!, true);
+    else for (let i = 0; i < 16; i += 8) view.setBigUint64(at + i, CLASSES64[r.below(some)]!, true);
   },
   (view, at, r) => {
     // Powers of two and their neighbours, positive and negative: limits of narrowing, ties of rounding.

@@ -1,0 +1,87 @@
+import { PE_DERIVED, PE_STATE } from '../../arch/pestate.ts';
+import type { HelperSignature, IrNode } from '../../ir/types.ts';
+import { RECORD_PAGE_BYTES, RECORD_PAGE_USED } from '../records.ts';
+import type { ValType } from '../wasm/binary.ts';
+import { OP } from '../wasm/opcodes.ts';
+import { CPU, type Emission, IP } from './emission.ts';
+import { pushPc } from './registers.ts';
+
+/** PC := target. The handler answers 0, so the run loop looks the page up. */
+function branch(e: Emission, target: IrNode): void {
+  e.code.get(CPU);
+  e.value(target);
+  e.code.mem(OP.i64_store, PE_STATE.PC.offset).i32(0).op(OP.return);
+}
+
+/** PC := address of this instruction + offset. Within the page the handler answers the record itself. */
+function branchRelative(e: Emission, offset: IrNode): void {
+  const c = e.code;
+  const [off, next] = [c.local('i64'), c.local('i32')];
+  e.value(offset);
+  c.tee(off).op(OP.i32_wrap_i64).i32(2).op(OP.i32_shl).get(IP).op(OP.i32_add).tee(next);
+  c.get(IP).i32(-RECORD_PAGE_BYTES).op(OP.i32_and, OP.i32_sub).i32(RECORD_PAGE_USED).op(OP.i32_lt_u).if();
+  c.get(next).op(OP.return).end();
+  c.get(CPU);
+  pushPc(e);
+  c.get(off).op(OP.i64_add).mem(OP.i64_store, PE_STATE.PC.offset).i32(0).op(OP.return);
+}
+
+function conditional(e: Emission, node: IrNode & { readonly op: 'if' }): void {
+  const c = e.code;
+  e.value(node.args[0]!);
+  c.if(node.ty === 'none' ? undefined : (node.ty as ValType));
+  e.block(node.yes);
+  if (node.yesValue) e.value(node.yesValue);
+  if (node.no.length || node.noValue) {
+    c.else();
+    e.block(node.no);
+    if (node.noValue) e.value(node.noValue);
+  }
+  c.end();
+}
+
+/** The handler ends here; the mark a helper left is taken back. */
+function leave({ code }: Emission): void {
+  code.get(CPU).i32(0).mem(OP.i32_store, PE_DERIVED.diverted.offset).i32(0).op(OP.return);
+}
+
+function call(e: Emission, helper: HelperSignature, args: readonly IrNode[]): void {
+  const c = e.code;
+  if (helper.effect !== 'pure') {
+    c.get(CPU);
+    pushPc(e);
+    c.mem(OP.i64_store, PE_STATE.PC.offset);
+  }
+  c.get(CPU);
+  for (const a of args) e.value(a);
+  const results: ValType[] = helper.result === 'none' ? [] : [helper.result as ValType];
+  c.call(e.module.importFunc(helper.name, { params: ['i32', ...(helper.params as ValType[])], results }));
+  if (helper.effect === 'pure') return;
+  if (helper.effect === 'leave') {
+    leave(e);
+    return;
+  }
+  c.get(CPU).mem(OP.i32_load, PE_DERIVED.diverted.offset).if();
+  leave(e);
+  c.end();
+}
+
+/** Writes a branch, a conditional or a call; false when the node is something else. */
+export function emitControl(e: Emission, node: IrNode): boolean {
+  switch (node.op) {
+    case 'call':
+      call(e, node.helper, node.args);
+      return true;
+    case 'if':
+      conditional(e, node);
+      return true;
+    case 'branch':
+      branch(e, node.args[0]!);
+      return true;
+    case 'branchrel':
+      branchRelative(e, node.args[0]!);
+      return true;
+    default:
+      return false;
+  }
+}

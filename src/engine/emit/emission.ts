@@ -1,0 +1,27 @@
+import type { ImmType } from '../../ir/builder.ts';
+import type { Block, Fragment, IrNode } from '../../ir/types.ts';
+import type { ModuleWriter } from '../wasm/binary.ts';
+import type { CodeWriter } from '../wasm/code.ts';
+
+/** Local of a handler that holds the address of the PE's block. */
+export const CPU = 0;
+/** Local of a handler that holds the address of the running record. */
+export const IP = 1;
+
+/** Where the operands of a handler's shape lie in its records. */
+export interface ShapeLayout {
+  readonly registers: readonly string[];
+  readonly immediates: Readonly<Record<string, { readonly type: ImmType; readonly at: number }>>;
+}
+
+/** One handler being written: what the rooms of the emitter share. */
+export interface Emission {
+  readonly code: CodeWriter;
+  readonly module: ModuleWriter;
+  readonly layout: ShapeLayout;
+  readonly fragment: Fragment;
+  /** Leaves the node's value on the stack. */
+  value(node: IrNode): void;
+  /** Writes the nodes of a block, one after the other. */
+  block(block: Block): void;
+}

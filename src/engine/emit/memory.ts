@@ -1,0 +1,127 @@
+import { DATA_TLB_BASE, DATA_TLB_ENTRIES, PE_DERIVED } from '../../arch/pestate.ts';
+import type { IrNode, MemAccess } from '../../ir/types.ts';
+import type { FuncType, ValType } from '../wasm/binary.ts';
+import { OP } from '../wasm/opcodes.ts';
+import { CPU, type Emission, IP } from './emission.ts';
+
+/** Slow memory access: (PE block, record, access word) to non-zero when an exception was taken. */
+export const SLOW_TYPE: FuncType = { params: ['i32', 'i32', 'i32'], results: ['i32'] };
+
+/** Bytes of one entry of the data TLB, as a shift. */
+const ENTRY_BYTES_LOG2 = 5;
+/** Where an entry holds its tag for writes. */
+const WRITE_TAG = 8;
+/** Where an entry holds what is added to a virtual address. */
+const ADDEND = 16;
+
+/**
+ * The access word that tells the slow path what is asked: size in bits 4:0, alignment in 9:5, then one bit each for
+ * always aligned (10), unprivileged (11), write (12), read that needs write permission (13).
+ */
+export function accessWord(a: MemAccess, write: boolean): number {
+  return (
+    a.bytes |
+    ((a.alignBytes ?? a.bytes) << 5) |
+    (a.alwaysAligned ? 1 << 10 : 0) |
+    (a.unprivileged ? 1 << 11 : 0) |
+    (write ? 1 << 12 : 0) |
+    (a.readForWrite ? 1 << 13 : 0)
+  );
+}
+
+/**
+ * Leaves 1 on the stack if the access hits the TLB; the locals returned hold the address and the entry.
+ *
+ * The tag is compared with the page of the last byte and the current translation context, so an access that crosses
+ * into the next page misses.
+ */
+function probe(e: Emission, address: IrNode, a: MemAccess, write: boolean): { va: number; entry: number } {
+  const c = e.code;
+  const [va, entry] = [c.local('i64'), c.local('i32')];
+  e.value(address);
+  c.tee(va)
+    .i64(12n)
+    .op(OP.i64_shr_u, OP.i32_wrap_i64)
+    .i32(DATA_TLB_ENTRIES - 1)
+    .op(OP.i32_and)
+    .i32(ENTRY_BYTES_LOG2)
+    .op(OP.i32_shl);
+  c.get(CPU)
+    .op(OP.i32_add)
+    .tee(entry)
+    .mem(OP.i64_load, DATA_TLB_BASE + (write ? WRITE_TAG : 0));
+  c.get(va);
+  if (a.bytes > 1) c.i64(BigInt(a.bytes - 1)).op(OP.i64_add);
+  c.i64(-4096n).op(OP.i64_and);
+  c.get(CPU).get(va).i64(63n).op(OP.i64_shr_u, OP.i32_wrap_i64).i32(3).op(OP.i32_shl, OP.i32_add);
+  c.mem(OP.i64_load, (a.unprivileged ? PE_DERIVED.unprivLow : PE_DERIVED.contextLow).offset);
+  c.op(OP.i64_or, OP.i64_eq);
+  if (a.alwaysAligned && a.bytes > 1) {
+    c.get(va)
+      .i64(BigInt((a.alignBytes ?? a.bytes) - 1))
+      .op(OP.i64_and, OP.i64_eqz, OP.i32_and);
+  }
+  return { va, entry };
+}
+
+function hostAddress(e: Emission, va: number, entry: number): void {
+  e.code
+    .get(va)
+    .op(OP.i32_wrap_i64)
+    .get(entry)
+    .mem(OP.i32_load, DATA_TLB_BASE + ADDEND)
+    .op(OP.i32_add);
+}
+
+/** Asks the host to make the access; the handler ends when an exception was taken. */
+function slow(e: Emission, va: number, word: number, write: boolean): void {
+  const c = e.code;
+  c.get(CPU).get(va).mem(OP.i64_store, PE_DERIVED.slowVa.offset);
+  c.get(CPU)
+    .get(IP)
+    .i32(word)
+    .call(e.module.importFunc(write ? 'slowStore' : 'slowLoad', SLOW_TYPE));
+  c.if().i32(0).op(OP.return).end();
+}
+
+function plainLoad({ code }: Emission, bytes: number, offset: number): void {
+  if (bytes === 16) code.simdMem(0x00, offset);
+  else code.mem({ 1: OP.i32_load8_u, 2: OP.i32_load16_u, 4: OP.i32_load, 8: OP.i64_load }[bytes]!, offset);
+}
+
+function plainStore({ code }: Emission, bytes: number, data: number, offset: number): void {
+  code.get(data);
+  if (bytes === 16) code.simdMem(0x0b, offset);
+  else code.mem({ 1: OP.i32_store8, 2: OP.i32_store16, 4: OP.i32_store, 8: OP.i64_store }[bytes]!, offset);
+}
+
+/** Writes a load: straight from RAM when the TLB has the page, else through `slowLoad`. */
+export function emitLoad(e: Emission, address: IrNode, a: MemAccess, ty: ValType): void {
+  const c = e.code;
+  const { va, entry } = probe(e, address, a, a.readForWrite === true);
+  c.if(ty);
+  hostAddress(e, va, entry);
+  plainLoad(e, a.bytes, 0);
+  c.else();
+  slow(e, va, accessWord(a, false), false);
+  c.get(CPU);
+  plainLoad(e, a.bytes, PE_DERIVED.slowValue.offset);
+  c.end();
+}
+
+/** Writes a store: straight to RAM when the TLB has a write tag for the page, else through `slowStore`. */
+export function emitStore(e: Emission, address: IrNode, value: IrNode, a: MemAccess): void {
+  const c = e.code;
+  const data = c.local(value.ty as ValType);
+  e.value(value);
+  c.set(data);
+  const { va, entry } = probe(e, address, a, true);
+  c.if();
+  hostAddress(e, va, entry);
+  plainStore(e, a.bytes, data, 0);
+  c.else();
+  c.get(CPU);
+  plainStore(e, a.bytes, data, PE_DERIVED.slowValue.offset);
+  slow(e, va, accessWord(a, true), true);
+  c.end();
+}
