@@ -124,7 +124,6 @@ const OTHER_ID_REGISTERS = ['MIDR_EL1', 'REVIDR_EL1', 'AIDR_EL1', 'CTR_EL0', 'DC
 /** Where this `cortex-a57` differs from QEMU's on purpose: what QEMU says, and why we say something else. */
 const DIFFERENCES: Readonly<Record<string, readonly [fields: Readonly<Record<string, number>>, reason: string]>> = {
   ID_AA64PFR0_EL1: [{ EL0: 2, EL1: 2, EL2: 2, EL3: 2 }, 'no AArch32 here'],
-  ID_AA64DFR0_EL1: [{ PMUVer: 1 }, 'no Performance Monitors yet'],
   ID_AA64MMFR0_EL1: [{ BigEnd: 1 }, 'no big-endian data accesses here'],
 };
 const AARCH32_ID = /^(ID_(PFR|DFR|AFR|MMFR|ISAR)\d|MVFR\d)_EL1$/;

@@ -8,6 +8,7 @@ import type { FeatureName } from './features.ts';
 import { BREAKPOINT_COUNT, CONTEXT_BREAKPOINT_COUNT, WATCHPOINT_COUNT } from './sysregs/debug.ts';
 import type { SysReg, SysRegLayout } from './sysregs/index.ts';
 import { registerValue, SYSREGS, sysregByName, sysregLayout } from './sysregs/index.ts';
+import { PMU_EVENT_COUNTERS } from './sysregs/pmu.ts';
 
 /** Names of the profiles. */
 export type ProfileName = 'full' | 'cortex-a57';
@@ -40,6 +41,8 @@ export interface Profile {
   readonly dczidBs: number;
   /** Error records that ERRSELR_EL1 can select, ERRIDR_EL1.NUM. */
   readonly errorRecords: number;
+  /** PMCR_EL0.IDCODE. */
+  readonly pmuIdcode: number;
 }
 
 type Fields = Readonly<Record<string, number>>;
@@ -49,7 +52,7 @@ export function idRegister(name: string, fields: Fields): bigint {
   return registerValue(name, fields);
 }
 
-const ARMV8_0: readonly FeatureName[] = ['FEAT_FP', 'FEAT_AdvSIMD', 'FEAT_DoubleLock', 'FEAT_GICv3'];
+const ARMV8_0: readonly FeatureName[] = ['FEAT_FP', 'FEAT_AdvSIMD', 'FEAT_DoubleLock', 'FEAT_GICv3', 'FEAT_PMUv3'];
 const CRYPTO_AND_CRC: readonly FeatureName[] = ['FEAT_AES', 'FEAT_PMULL', 'FEAT_SHA1', 'FEAT_SHA256', 'FEAT_CRC32'];
 
 /** L1 instruction 48 KiB 3-way, L1 data 32 KiB 2-way, L2 2 MiB 16-way, 64-byte lines: as a Cortex-A57 (DDI 0488). */
@@ -92,6 +95,7 @@ const FULL: Profile = {
   ccsidr: A57_CACHES,
   dczidBs: 4,
   errorRecords: 1,
+  pmuIdcode: 0,
 };
 
 const CORTEX_A57: Profile = {
@@ -106,6 +110,7 @@ const CORTEX_A57: Profile = {
   ccsidr: A57_CACHES,
   dczidBs: 4,
   errorRecords: 0,
+  pmuIdcode: 1,
 };
 
 /** The profiles by name. */
@@ -154,12 +159,15 @@ function mmfr0(profile: Profile, { el3 }: ImplementedEls): Fields {
   };
 }
 
-const DFR0: Fields = {
-  DebugVer: 6,
-  BRPs: BREAKPOINT_COUNT - 1,
-  WRPs: WATCHPOINT_COUNT - 1,
-  CTX_CMPs: CONTEXT_BREAKPOINT_COUNT - 1,
-};
+function dfr0({ features }: Profile): Fields {
+  return {
+    DebugVer: 6,
+    PMUVer: features.has('FEAT_PMUv3') ? 1 : 0,
+    BRPs: BREAKPOINT_COUNT - 1,
+    WRPs: WATCHPOINT_COUNT - 1,
+    CTX_CMPs: CONTEXT_BREAKPOINT_COUNT - 1,
+  };
+}
 
 /**
  * What the ID registers of a profile say, by register name; an ID register that is not in the map reads as zero.
@@ -173,7 +181,7 @@ export function idRegisters(profile: Profile, els: ImplementedEls): ReadonlyMap<
   return new Map<string, bigint>([
     ['MIDR_EL1', profile.midr],
     ['ID_AA64PFR0_EL1', idRegister('ID_AA64PFR0_EL1', pfr0(profile, els))],
-    ['ID_AA64DFR0_EL1', idRegister('ID_AA64DFR0_EL1', DFR0)],
+    ['ID_AA64DFR0_EL1', idRegister('ID_AA64DFR0_EL1', dfr0(profile))],
     ['ID_AA64ISAR0_EL1', idRegister('ID_AA64ISAR0_EL1', isar0(profile))],
     ['ID_AA64ISAR1_EL1', idRegister('ID_AA64ISAR1_EL1', { LRCPC: features.has('FEAT_LRCPC') ? 1 : 0 })],
     ['ID_AA64MMFR0_EL1', idRegister('ID_AA64MMFR0_EL1', mmfr0(profile, els))],
@@ -195,12 +203,14 @@ export interface ImplementedSysReg extends SysRegLayout {
 /**
  * The whole table for one processor: presence, write mask, fixed ones and reset value of each row, in table order.
  *
- * ID registers reset to the profile's values; VPIDR_EL2 to MIDR_EL1. What the machine decides (MPIDR_EL1, RVBAR_ELx,
+ * ID registers reset to the profile's values; VPIDR_EL2 to MIDR_EL1, MDCR_EL2.HPMN to the counters. What the machine decides (MPIDR_EL1, RVBAR_ELx,
  * CNTFRQ_EL0) is left at the row's reset value.
  */
 export function implementedSysregs(profile: Profile, els: ImplementedEls): readonly ImplementedSysReg[] {
   const values = new Map(idRegisters(profile, els));
   values.set('VPIDR_EL2', profile.midr);
+  // HPMN resets to the number of counters: all of them are EL1's.
+  if (profile.features.has('FEAT_PMUv3')) values.set('MDCR_EL2', BigInt(PMU_EVENT_COUNTERS));
   for (const name of values.keys()) {
     if (!sysregByName(name)) throw new Error(`profiles: no register ${name}`);
   }

@@ -127,18 +127,21 @@ export class MemoryAccess {
     if (page < 0) return this.device(hi, lo, t.pa, bytes, done, how);
     const value = this.s.base + PE_DERIVED.slowValue.offset + done;
     const ram = t.pa - this.ramBasePa;
-    if (how.write) this.writeRam(ram, value, bytes);
+    let stale = false;
+    if (how.write) stale = this.writeRam(ram, value, bytes);
     else this.memory.u8.copyWithin(value, RAM_BASE + ram, RAM_BASE + ram + bytes);
-    if (how.last && !t.device) this.cache(hi, lo, page, t, how);
+    // A store that changed a descriptor may have changed the one it was translated by.
+    if (how.last && !t.device && !stale) this.cache(hi, lo, page, t, how);
     return 0;
   }
 
-  private writeRam(ram: number, value: number, bytes: number): void {
+  /** True when a valid descriptor of a watched table changed. */
+  private writeRam(ram: number, value: number, bytes: number): boolean {
     const { memory } = this;
     const watched = memory.beforeWrite(ram, bytes);
     if (!watched) {
       memory.u8.copyWithin(RAM_BASE + ram, value, value + bytes);
-      return;
+      return false;
     }
     // A descriptor that was invalid was not cached; only one that was valid and changes makes translations stale.
     const first = (RAM_BASE + (ram & ~7)) >>> 2;
@@ -146,10 +149,14 @@ export class MemoryAccess {
     const before: number[] = [];
     for (let i = first; i <= last + 1; i++) before.push(memory.i32[i]!);
     memory.u8.copyWithin(RAM_BASE + ram, value, value + bytes);
+    let changed = false;
     for (let i = 0; i < before.length; i += 2) {
       const same = before[i] === memory.i32[first + i] && before[i + 1] === memory.i32[first + i + 1];
-      if (!same && before[i]! & 1) memory.descriptorChanged((first + i) * 4 - RAM_BASE);
+      if (same || !(before[i]! & 1)) continue;
+      memory.descriptorChanged((first + i) * 4 - RAM_BASE);
+      changed = true;
     }
+    return changed;
   }
 
   /** Remembers a translation to Normal memory in RAM for generated code. */
@@ -157,6 +164,8 @@ export class MemoryAccess {
     const { s, memory } = this;
     // The two halves of a VA space have contexts of their own; an address whose bit 63 does not say which is not cached.
     if (hi >>> 31 !== ((hi >>> 23) & 1)) return;
+    // Generated code does not check what SCTLR_ELx.A asks for.
+    if (s.sysLow(SCTLR[how.el === 0 ? 1 : how.el]!) & SCTLR_A) return;
     const unpriv = how.el !== s.el;
     const low = unpriv ? PE_DERIVED.unprivLow : PE_DERIVED.contextLow;
     const context = s.get64({ ...low, offset: low.offset + (hi >>> 31) * 8 });
@@ -178,7 +187,8 @@ export class MemoryAccess {
     const nonSecure = !this.exceptions.secure;
     const value = s.base + PE_DERIVED.slowValue.offset + done;
     const size = Math.min(bytes, 4) as 1 | 2 | 4;
-    if (size === (3 as number)) return this.dataAbort(hi, lo, FSC.SyncExternal, how.write);
+    // Devices take whole registers only; what Normal memory attributes let through otherwise, nothing answers.
+    if ((bytes & (bytes - 1)) !== 0 || pa % size !== 0) return this.dataAbort(hi, lo, FSC.SyncExternal, how.write);
     for (let i = 0; i < bytes; i += size) {
       if (how.write) {
         const part =

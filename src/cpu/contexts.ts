@@ -26,6 +26,10 @@ export class ContextNumbers {
     this.memory = memory;
   }
 
+  dropTranslations(): void {
+    this.memory.flushTranslations();
+  }
+
   /** The number of a context; when they run out every cached translation is dropped and counting starts again. */
   of(key: string): bigint {
     let number = this.numbers.get(key);
@@ -80,6 +84,8 @@ export class TranslationContexts {
       this.store(PE_DERIVED.unprivLow, PE_DERIVED.unprivHigh, unpriv);
       this.store(PE_DERIVED.fetchLow, PE_DERIVED.fetchHigh, fetch);
       if (this.generation === this.numbers.generation) return;
+      // This PE may have used its old numbers since they were given out again.
+      this.numbers.dropTranslations();
       this.generation = this.numbers.generation;
       this.cached = [];
     }

@@ -225,7 +225,8 @@ export class Mmu {
       const at = table + this.field(hi, lo, shift, bits) * 8;
       const page = this.ramPage(at);
       if (page < 0) return this.fail(fsc('SyncExternalOnWalk', level));
-      this.memory.markTable(page, hi, lo, shift);
+      // Of a table that does not begin with its page, the place in the page says too little: shift 0 drops everything.
+      this.memory.markTable(page, hi, lo, table % 4096 === 0 ? shift : 0);
       const host = (RAM_BASE + (at - this.ramBasePa)) >>> 2;
       const low = this.memory.i32[host]!;
       const high = this.memory.i32[host + 1]!;

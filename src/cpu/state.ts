@@ -135,6 +135,17 @@ export class PeState {
     else this.set64(field, value);
   }
 
+  /** Makes equal states equal bytes: places that mean nothing now hold what they would if they never had. */
+  settle(): void {
+    this.set64(this.bankedSp(), this.sp);
+    if (!this.get32(PE_STATE.exclusiveValid)) {
+      this.set32(PE_STATE.exclusiveSizeBytes, 0);
+      this.set64(PE_STATE.exclusivePa, 0n);
+      this.set64(PE_STATE.exclusiveVa, 0n);
+    }
+    if (!this.get32(PE_STATE.serrorPending)) this.set64(PE_STATE.serrorSyndrome, 0n);
+  }
+
   /** PSTATE in the layout of SPSR_ELx, unsigned. */
   pstate(): number {
     return (

@@ -65,11 +65,15 @@ export class Timers {
   line(name: TimerName): boolean {
     return !(this.state[name].ctl & IMASK) && this.condition(name);
   }
-  /** Physical count at which the line of a timer will rise, or undefined when it is up, off, masked, or beyond 64 bits. */
+  /**
+   * Physical count at which the line of a timer will next rise or, because its count begins again at 0, fall; undefined
+   * when the timer is off or masked, or that lies beyond 64 bits.
+   */
   due(name: TimerName): bigint | undefined {
     const t = this.state[name];
-    if (!(t.ctl & ENABLE) || t.ctl & IMASK || this.condition(name)) return undefined;
-    const at = t.cval + this.offset(name);
+    if (!(t.ctl & ENABLE) || t.ctl & IMASK) return undefined;
+    const now = this.now(name);
+    const at = this.count() + (now >= t.cval ? M64 + 1n : t.cval) - now;
     return at > M64 ? undefined : at;
   }
 
@@ -84,8 +88,7 @@ export class Timers {
     const phase = control & EVNTDIR ? 0n : 1n << bit;
     const now = which === 0 ? this.now('CNTV') : this.count() & M64;
     const passed = (now + period - phase) / period;
-    const offset = which === 0 ? this.offset('CNTV') : 0n;
-    return { passed, next: passed * period + phase + offset };
+    return { passed, next: this.count() + passed * period + phase - now };
   }
   /** The enables changed: only transitions from now on count. */
   streamChanged(): void {

@@ -36,7 +36,7 @@ interface Uses {
  * A value that is used once, in its own block, is computed where it is used; other values wait in locals.
  */
 export class HandlerEmitter implements Emission {
-  readonly code = new CodeWriter(2);
+  readonly code: CodeWriter;
   readonly module: ModuleWriter;
   readonly layout: ShapeLayout;
   readonly fragment: Fragment;
@@ -44,7 +44,9 @@ export class HandlerEmitter implements Emission {
   private readonly uses = new Map<number, Uses>();
   private readonly home = new Map<number, Block>();
 
-  constructor(module: ModuleWriter, layout: ShapeLayout, fragment: Fragment) {
+  /** @param code - where to write; by default a function of its own */
+  constructor(module: ModuleWriter, layout: ShapeLayout, fragment: Fragment, code: CodeWriter = new CodeWriter(2)) {
+    this.code = code;
     this.module = module;
     this.layout = layout;
     this.fragment = fragment;
@@ -52,10 +54,15 @@ export class HandlerEmitter implements Emission {
 
   /** The function's code. */
   emit(): Uint8Array {
-    this.scan(this.fragment.body);
-    this.block(this.fragment.body);
+    this.body();
     this.code.get(IP).i32(RECORD_BYTES).op(OP.i32_add);
     return this.code.finish();
+  }
+
+  /** Writes the fragment's nodes. */
+  protected body(): void {
+    this.scan(this.fragment.body);
+    this.block(this.fragment.body);
   }
 
   private use(node: IrNode | undefined, from: Block): void {
@@ -84,7 +91,7 @@ export class HandlerEmitter implements Emission {
   }
 
   private statement(node: IrNode): void {
-    if (ANYWHERE.has(node.op)) return;
+    if (ANYWHERE.has(node.op) || this.skips(node)) return;
     const uses = this.uses.get(node.id);
     if (!IN_PLACE.has(node.op)) {
       if (!uses || (uses.count === 1 && uses.sameBlock)) return;
@@ -108,7 +115,13 @@ export class HandlerEmitter implements Emission {
     else this.expression(node);
   }
 
-  private expression(node: IrNode): void {
+  /** Nodes that need not be written, because whoever uses them does without. */
+  protected skips(_node: IrNode): boolean {
+    return false;
+  }
+
+  /** Writes a node without effect; its value is on the stack afterwards. */
+  protected expression(node: IrNode): void {
     const c = this.code;
     switch (node.op) {
       case 'const32':
@@ -132,7 +145,8 @@ export class HandlerEmitter implements Emission {
     }
   }
 
-  private effect(node: IrNode): void {
+  /** Writes a node with an effect. */
+  protected effect(node: IrNode): void {
     if (emitState(this, node) || emitControl(this, node)) return;
     if (node.op === 'load') emitLoad(this, node.args[0]!, node.access, node.ty as ValType);
     else if (node.op === 'store') emitStore(this, node.args[0]!, node.args[1]!, node.access);

@@ -18,7 +18,9 @@ import {
   RECORD_PAGES_MAX,
   RECORD_REGS,
   RECORDS_BASE,
+  REGIONS_MAX,
 } from './records.ts';
+import { Regions } from './region/regions.ts';
 import { LEFT_BUDGET, LEFT_FETCH, runLoopModule } from './runloop.ts';
 import { ModuleWriter } from './wasm/binary.ts';
 
@@ -47,6 +49,8 @@ export interface EngineOptions {
   /** First nodes of every FP and SIMD instruction. */
   readonly fpCheck: (b: Builder) => void;
   readonly host: EngineHost;
+  /** False: every step through the interpreter's handlers, no compiled regions. Default true. The steps are the same. */
+  readonly regions?: boolean;
 }
 
 interface Shape {
@@ -84,27 +88,47 @@ export class Interpreter {
   /** Record page by RAM page and back. */
   private readonly recordsOf = new Map<number, number>();
   private readonly pageOf: number[] = [];
+  private readonly regions: Regions;
   private granted = 0;
   private current = 0;
 
   constructor(options: EngineOptions) {
     this.options = options;
     this.memory = options.memory;
-    this.table = new WebAssembly.Table({ element: 'anyfunc', initial: HANDLERS_MAX });
+    this.table = new WebAssembly.Table({ element: 'anyfunc', initial: HANDLERS_MAX + REGIONS_MAX });
     const { host } = options;
     const env: Record<string, WebAssembly.ImportValue> = { memory: this.memory.memory, table: this.table };
     env.slowLoad = host.slowLoad.bind(host) as WebAssembly.ImportValue;
     env.slowStore = host.slowStore.bind(host) as WebAssembly.ImportValue;
     for (const [name, f] of Object.entries(host.helpers)) env[name] = f as WebAssembly.ImportValue;
+    env.hot = ((record: number) => options.regions !== false && this.regions.hot(record)) as WebAssembly.ImportValue;
     this.imports = { env };
     const loop = new WebAssembly.Instance(new WebAssembly.Module(runLoopModule() as BufferSource), this.imports)
       .exports;
+    env.fallback = loop.fallback as WebAssembly.ImportValue;
+    env.flags = loop.flags as WebAssembly.ImportValue;
+    this.regions = new Regions({
+      memory: this.memory,
+      decoder: options.decoder,
+      fpCheck: options.fpCheck,
+      table: this.table,
+      imports: this.imports,
+      ramPage: (records) => this.pageOf[(records - RECORDS_BASE) / RECORD_PAGE_BYTES],
+    });
     this.table.set(HANDLER_UNDECODED, loop.undecoded);
     this.table.set(HANDLER_PAGE_END, loop.pageEnd);
     this.runExport = loop.run as (cpu: number) => number;
-    this.memory.observer = { codeChanged: (page, offset, size, all) => this.codeChanged(page, offset, size, all) };
+    this.memory.observer = {
+      codeChanged: (page, offset, size, all) => this.codeChanged(page, offset, size, all),
+      // Whether the running page is still mapped must not depend on where grants end.
+      translationsChanged: () => this.requestBoundary(),
+    };
   }
 
+  /** Regions compiled so far. */
+  get compiledRegions(): number {
+    return this.regions.compiled;
+  }
   /** Handlers made so far. */
   get handlers(): number {
     return this.nextHandler - 2;
@@ -117,6 +141,7 @@ export class Interpreter {
     const cpu = pe * PE_STRIDE_BYTES;
     const budget = (cpu + PE_DERIVED.budget.offset) >> 2;
     const { i32 } = this.memory;
+    this.regions.compileQueued();
     this.current = cpu;
     this.granted = steps;
     i32[budget] = steps;
@@ -125,7 +150,11 @@ export class Interpreter {
       if (left === LEFT_BUDGET) break;
       if (left !== LEFT_FETCH) this.decodeRun(cpu);
       else if (i32[budget] === 0) break;
-      else if (!this.options.host.fetchMiss(cpu)) i32[budget]!--;
+      else if (!this.options.host.fetchMiss(cpu)) {
+        // The step is the fault. A listener may have ended the grant meanwhile: then it is one longer.
+        if (i32[budget]! > 0) i32[budget]!--;
+        else this.granted++;
+      }
     }
     const taken = this.granted - i32[budget]!;
     this.granted = 0;
@@ -177,6 +206,7 @@ export class Interpreter {
   }
 
   private dropAllRecords(): void {
+    this.regions.dropAll();
     for (const page of this.recordsOf.keys()) this.memory.unmarkCode(page);
     this.recordsOf.clear();
     this.pageOf.length = 0;
@@ -186,16 +216,21 @@ export class Interpreter {
   private codeChanged(page: number, offset: number, sizeBytes: number, all: boolean): void {
     const records = this.recordsOf.get(page);
     if (records === undefined) return;
+    // The region that makes the store must not go on with what it was compiled from.
+    if (this.regions.drop(records)) this.requestBoundary();
     if (all) {
       // The records stay where they are (this page may be running) but are empty and no longer found.
-      this.memory.u8.fill(0, records, records + RECORD_PAGE_USED);
+      this.undecode(records, 0, PAGE_BYTES / 4 - 1);
       this.recordsOf.delete(page);
       for (let pe = 0; pe < this.memory.pes; pe++) this.memory.flushExec(pe);
       return;
     }
-    const first = offset >> 2;
-    const last = (offset + sizeBytes - 1) >> 2;
-    this.memory.u8.fill(0, records + first * RECORD_BYTES, records + (last + 1) * RECORD_BYTES);
+    this.undecode(records, offset >> 2, (offset + sizeBytes - 1) >> 2);
+  }
+
+  /** Operands stay in the record: the instruction that makes the store may be the one that it overwrites. */
+  private undecode(records: number, first: number, last: number): void {
+    for (let n = first; n <= last; n++) this.memory.view.setUint16(records + n * RECORD_BYTES, HANDLER_UNDECODED, true);
   }
 
   // --- decoding ---

@@ -27,6 +27,8 @@ export type RamImage = readonly (readonly PageContent[])[];
 export interface MemoryObserver {
   /** Decoded instructions of [offset, offset + size) of a page are stale; `all` drops the page's records. */
   codeChanged(page: number, offset: number, sizeBytes: number, all: boolean): void;
+  /** Cached translations were dropped: whoever runs must look its own page up again. */
+  translationsChanged(): void;
 }
 
 const ZERO_PAGE: PageContent = { bytes: new Uint8Array(PAGE_BYTES) };
@@ -49,7 +51,7 @@ export class GuestMemory {
   readonly pes: number;
   /** Hears of writes to pages marked exclusive. */
   exclusiveObserver: (offset: number, sizeBytes: number) => void = () => {};
-  observer: MemoryObserver = { codeChanged: () => {} };
+  observer: MemoryObserver = { codeChanged: () => {}, translationsChanged: () => {} };
   private readonly flags: Uint8Array;
   private readonly codeWrites: Uint8Array;
   /** `tagEpoch` at which a write tag for the page was last installed: older means no TLB has one. */
@@ -98,6 +100,7 @@ export class GuestMemory {
       this.u8.fill(0, base + DATA_TLB_BASE, base + DATA_TLB_BASE + DATA_TLB_ENTRIES * 32);
       this.flushExec(pe);
     }
+    this.observer.translationsChanged();
     // Nothing cached depends on a table any more, so no page needs watching until it is walked again.
     for (const page of this.tablePages) {
       this.flags[page]! &= ~FLAG_TABLE;
@@ -178,6 +181,7 @@ export class GuestMemory {
       this.flushTranslations();
       return;
     }
+    this.observer.translationsChanged();
     // Entries are found by bits of the VA below 2^32 alone, so the low half says which can hold the range.
     const first = (this.tableVaLow[page]! + (((offset % PAGE_BYTES) >> 3) << shift)) >>> 12;
     const count = 1 << (shift - 12);

@@ -34,3 +34,11 @@ export const HANDLER_UNDECODED = 0;
 export const HANDLER_PAGE_END = 1;
 /** Most shapes (handlers) of all instructions together. */
 export const HANDLERS_MAX = 16384;
+/** Handler numbers from here on are compiled regions. */
+export const REGION_FIRST: number = HANDLERS_MAX;
+/** Most compiled regions at a time; when they are used up all are dropped. */
+export const REGIONS_MAX = 16384;
+/** Where a record counts how often control came to it by a branch; of a region's head: the handler it replaced. */
+export const RECORD_COUNT = 2;
+/** Arrivals after which an instruction becomes the head of a compiled region. */
+export const HOT_COUNT = 200;

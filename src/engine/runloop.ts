@@ -1,6 +1,8 @@
 import { EXEC_TLB_BASE, EXEC_TLB_ENTRIES, PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
 import { HANDLER_TYPE } from './emit.ts';
-import { HANDLERS_MAX, RECORD_PAGE_BYTES } from './records.ts';
+import { countArrival } from './emit/control.ts';
+import { HANDLERS_MAX, RECORD_COUNT, RECORD_PAGE_BYTES, REGIONS_MAX } from './records.ts';
+import { flagsFunction } from './region/flags.ts';
 import { ModuleWriter } from './wasm/binary.ts';
 import { CodeWriter } from './wasm/code.ts';
 import { OP } from './wasm/opcodes.ts';
@@ -40,7 +42,7 @@ function stepless(next: number): Uint8Array {
  *
  * The grant is a word of the PE's block, so that anything that needs a boundary can end it by taking what is left.
  */
-function loop(handlerType: number): Uint8Array {
+function loop(module: ModuleWriter, handlerType: number): Uint8Array {
   const c = new CodeWriter(1);
   const [ip, budget, entry] = [c.local('i32'), c.local('i32'), c.local('i32')];
   const pc = c.local('i64');
@@ -53,9 +55,10 @@ function loop(handlerType: number): Uint8Array {
     .i32(5)
     .op(OP.i32_shl);
   c.get(CPU).op(OP.i32_add).tee(entry).mem(OP.i64_load, EXEC_TLB_BASE);
-  c.get(pc).i64(-4093n).op(OP.i64_and); // keeps bits 1:0, so a misaligned PC never matches
+  c.get(pc).i64(-4096n).op(OP.i64_and);
   c.get(CPU).get(pc).i64(63n).op(OP.i64_shr_u, OP.i32_wrap_i64).i32(3).op(OP.i32_shl, OP.i32_add);
-  c.mem(OP.i64_load, PE_DERIVED.fetchLow.offset).op(OP.i64_or, OP.i64_ne).if();
+  c.mem(OP.i64_load, PE_DERIVED.fetchLow.offset).op(OP.i64_or, OP.i64_ne);
+  c.get(pc).op(OP.i32_wrap_i64).i32(3).op(OP.i32_and, OP.i32_or).if(); // misaligned: in no page
   c.i32(LEFT_FETCH).op(OP.return).end();
   c.get(CPU).get(pc).i64(-4096n).op(OP.i64_and).mem(OP.i64_store, PE_DERIVED.pageVa.offset);
   c.get(entry)
@@ -67,6 +70,7 @@ function loop(handlerType: number): Uint8Array {
     .i32(2)
     .op(OP.i32_shl, OP.i32_add)
     .set(ip);
+  countArrival({ code: c, module }, ip);
   c.op(OP.loop, 0x40);
   c.get(CPU).mem(OP.i32_load, PE_DERIVED.budget.offset).tee(budget).op(OP.i32_eqz).if();
   c.get(CPU);
@@ -87,12 +91,23 @@ function loop(handlerType: number): Uint8Array {
   return c.finish();
 }
 
+/** Runs the head of a region as the single instruction it replaced. */
+function fallback(handlerType: number): Uint8Array {
+  const c = new CodeWriter(2);
+  c.get(CPU).get(1).get(1).mem(OP.i32_load16_u, RECORD_COUNT).op(OP.call_indirect);
+  c.out.u32(handlerType);
+  c.out.u8(0);
+  return c.finish();
+}
+
 /** The module with the run loop and the handlers that are not instructions. */
 export function runLoopModule(): Uint8Array {
-  const module = new ModuleWriter({ tableEntries: HANDLERS_MAX });
+  const module = new ModuleWriter({ tableEntries: HANDLERS_MAX + REGIONS_MAX });
   const handlerType = module.type(HANDLER_TYPE);
   module.func('undecoded', HANDLER_TYPE, stepless(1));
   module.func('pageEnd', HANDLER_TYPE, stepless(0));
-  module.func('run', { params: ['i32'], results: ['i32'] }, loop(handlerType));
+  module.func('run', { params: ['i32'], results: ['i32'] }, loop(module, handlerType));
+  module.func('fallback', HANDLER_TYPE, fallback(handlerType));
+  module.func('flags', { params: ['i32', 'i64', 'i64'], results: ['i32'] }, flagsFunction());
   return module.finish();
 }

@@ -194,7 +194,7 @@ export class Builder {
   udiv(a: Val, b: Val): Val {
     return this.binary('udiv', a, b);
   }
-  /** Signed quotient towards zero; division by zero gives zero and the most negative number by -1 itself, as SDIV does. */
+  /** Signed quotient towards zero, as SDIV: by zero gives zero, the most negative number by -1 gives itself. */
   sdiv(a: Val, b: Val): Val {
     return this.binary('sdiv', a, b);
   }
@@ -282,7 +282,7 @@ export class Builder {
 
   // --- vectors ---
 
-  /** Lane-wise operation; which lane widths exist says `VECTOR_BINARY`. */
+  /** Lane-wise operation; which lane widths exist says `VECTOR_BINARY_LANES`. */
   vop(op: VectorBinaryOp, lane: LaneBits, a: Val, b: Val): Val {
     return this.push('v128', [this.as('v128', a), this.as('v128', b)], { op, lane });
   }
@@ -337,7 +337,10 @@ export class Builder {
       { op, width },
     );
   }
-  /** Reads memory: `i32` for 1, 2 and 4 bytes (zero-extended), `i64` for 8, `v128` for 16. Ends the instruction if it faults. */
+  /**
+   * Reads memory: `i32` for 1, 2 and 4 bytes (zero-extended), `i64` for 8, `v128` for 16. Ends the instruction if it
+   * faults.
+   */
   load(va: Val, access: MemAccess): Val {
     const ty: Ty = access.bytes === 16 ? 'v128' : access.bytes === 8 ? 'i64' : 'i32';
     return this.push(ty, [this.as('i64', va)], { op: 'load', access });
@@ -379,7 +382,7 @@ export class Builder {
   branch(target: Val): void {
     this.push('none', [this.as('i64', target)], { op: 'branch' });
   }
-  /** PC := address of this instruction + offset; the instruction ends. */
+  /** PC := address of this instruction + offset, which is below 2^29 either way (B has 2^27); the instruction ends. */
   branchRel(offset: Val): void {
     this.push('none', [this.as('i64', offset)], { op: 'branchrel' });
   }

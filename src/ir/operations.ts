@@ -20,15 +20,8 @@ export const COMPARE_OPS: readonly CompareOp[] = [
   ...(['eq', 'ne', 'ltu', 'lts', 'leu', 'les', 'gtu', 'gts', 'geu', 'ges'] as const),
 ];
 
-/** Operators of one integer, and the types they exist for. */
-export const UNARY_TYPES: Readonly<Record<UnaryOp, readonly ('i32' | 'i64')[]>> = {
-  clz: ['i32', 'i64'],
-  ctz: ['i32', 'i64'],
-  popcnt: ['i32', 'i64'],
-  ext8s: ['i32', 'i64'],
-  ext16s: ['i32', 'i64'],
-  ext32s: ['i32', 'i64'],
-};
+/** Operators of one integer that keep its type. */
+export const UNARY_OPS: readonly UnaryOp[] = ['clz', 'ctz', 'popcnt', 'ext8s', 'ext16s', 'ext32s'];
 
 /** Floating-point operators, and how many operands each takes. */
 export const FP_OPERANDS: Readonly<Record<FpOp, number>> = { FPAdd: 2, FPSub: 2, FPMul: 2, FPDiv: 2, FPSqrt: 1 };

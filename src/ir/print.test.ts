@@ -16,17 +16,16 @@ const SHOWN: readonly (readonly [file: string, clause: string, fields: Record<st
   ['udiv', 'UDIV', { sf: 1, Rm: 1, Rn: 2, Rd: 3 }],
   ['b-cond', 'B.cond', { imm19: 8, cond: 1 }],
   ['blr', 'BLR', { Rn: 30 }],
-  ['ldrsb-register', 'LDRSB (register)', { opc: 0, Rm: 1, option: 6, S: 0, Rn: 2, Rt: 3 }],
-  ['ldp-pre-index', 'LDP (pre-index)', { opc: 2, imm7: 4, Rt2: 5, Rn: 31, Rt: 6 }],
-  ['stxr', 'STXR', { size: 3, Rs: 1, Rn: 2, Rt: 3 }],
-  ['casal', 'CAS', { size: 3, L: 1, Rs: 1, o0: 1, Rn: 2, Rt: 3 }],
+  ['ldrsb-register', 'LDRSB (register, 64-bit)', { Rm: 1, option: 6, S: 0, Rn: 2, Rt: 3 }],
+  ['ldp-pre-index', 'LDP (pre-index, 64-bit)', { imm7: 4, Rt2: 5, Rn: 31, Rt: 6 }],
+  ['stxr', 'STXR (64-bit)', { Rs: 1, Rn: 2, Rt: 3 }],
+  ['casal', 'CAS', { sz: 1, L: 1, Rs: 1, o0: 1, Rn: 2, Rt: 3 }],
   ['msr-register', 'MSR (register)', { o0: 1, op1: 0, CRn: 1, CRm: 0, op2: 0, Rt: 4 }],
   ['svc', 'SVC', { imm16: 17 }],
-  ['fadd-scalar', 'FADD (scalar)', { ftype: 1, Rm: 1, Rn: 2, Rd: 3 }],
-  ['ext', 'EXT', { Q: 1, Rm: 1, imm4: 3, Rn: 2, Rd: 3 }],
-  ['addp-vector', 'ADDP (vector)', { Q: 0, size: 2, Rm: 1, Rn: 2, Rd: 3 }],
+  ['fadd-scalar', 'FADD (scalar)', { sz: 1, Vm: 1, Vn: 2, Vd: 3 }],
+  ['ext', 'EXT', { Q: 1, Vm: 1, imm4: 3, Vn: 2, Vd: 3 }],
+  ['addp-vector', 'ADDP (vector)', { Q: 0, size: 2, Vm: 1, Vn: 2, Vd: 3 }],
 ];
-
 function clauseNamed(name: string): Clause {
   const clause = A64.find((c) => c.name === name);
   if (!clause) throw new Error(`no clause '${name}'`);

@@ -34,7 +34,7 @@ export type CompareOp = 'eq' | 'ne' | 'ltu' | 'lts' | 'leu' | 'les' | 'gtu' | 'g
 /** Operators on one integer that keep its type. `ext8s` and its like take the low bits and sign-extend them. */
 export type UnaryOp = 'clz' | 'ctz' | 'popcnt' | 'ext8s' | 'ext16s' | 'ext32s';
 
-/** Lane-wise operators on two vectors; which lane widths exist says `VECTOR_BINARY`. */
+/** Lane-wise operators on two vectors; which lane widths exist says `VECTOR_BINARY_LANES`. */
 export type VectorBinaryOp =
   | 'vadd'
   | 'vsub'
@@ -151,7 +151,7 @@ export type IrNode = { readonly id: number; readonly ty: Ty; readonly args: read
     }
   /** PC := operand; ends the instruction. */
   | { readonly op: 'branch' }
-  /** PC := address of this instruction + operand; ends the instruction. */
+  /** PC := address of this instruction + operand (below 2^29 either way); ends the instruction. */
   | { readonly op: 'branchrel' }
 );
 

@@ -3,7 +3,7 @@ import {
   BINARY_OPS,
   COMPARE_OPS,
   FP_OPERANDS,
-  UNARY_TYPES,
+  UNARY_OPS,
   VECTOR_BINARY_LANES,
   VECTOR_SHIFT_LANES,
   VECTOR_UNARY_LANES,
@@ -37,6 +37,7 @@ const U64_MAX = (1n << 64n) - 1n;
 
 const BINARY = new Set<string>(BINARY_OPS);
 const COMPARE = new Set<string>(COMPARE_OPS);
+const UNARY = new Set<string>(UNARY_OPS);
 const LANE_WISE: Readonly<Record<string, { readonly lanes: readonly number[]; readonly args: readonly Ty[] }>> = {
   ...byLanes(VECTOR_BINARY_LANES, ['v128', 'v128']),
   ...byLanes(VECTOR_UNARY_LANES, ['v128']),
@@ -90,7 +91,7 @@ const FIXED: Readonly<Record<string, Signature>> = {
 function integerSignature(op: string, first: Ty): Signature | undefined {
   if (BINARY.has(op)) return { args: [first, first], result: first };
   if (COMPARE.has(op)) return { args: [first, first], result: 'i32' };
-  if (op in UNARY_TYPES) return { args: [first], result: first };
+  if (UNARY.has(op)) return { args: [first], result: first };
   if (op === 'addsnzcv') return { args: [first, first, 'i32'], result: 'i32' };
   if (op === 'logicnzcv') return { args: [first], result: 'i32' };
   return undefined;
@@ -145,11 +146,8 @@ function checkTypes(node: IrNode, operands: DeclaredOperands | undefined, report
   if (found.join() !== signature.args.join())
     report(`'${node.op}' takes (${signature.args.join(', ')}), found (${found.join(', ')})`);
   if (node.ty !== signature.result) report(`'${node.op}' gives ${signature.result}, found ${node.ty}`);
-  const isInteger = BINARY.has(node.op) || COMPARE.has(node.op) || node.op === 'addsnzcv' || node.op === 'logicnzcv';
   const first = node.args[0]?.ty ?? 'none';
-  if (isInteger && !integer(first)) report(`'${node.op}' takes integers, found ${first}`);
-  const types = UNARY_TYPES[node.op as keyof typeof UNARY_TYPES] as readonly Ty[] | undefined;
-  if (types && !types.includes(first)) report(`'${node.op}' takes ${types.join(' or ')}, found ${first}`);
+  if (integerSignature(node.op, first) && !integer(first)) report(`'${node.op}' takes integers, found ${first}`);
   if (node.op === 'select' && node.ty === 'none') report("'select' gives no value");
 }
 
@@ -162,7 +160,7 @@ function checkRegister(reg: RegOperand, operands: DeclaredOperands | undefined, 
 function checkAccess(access: MemAccess, report: Report): void {
   const align = access.alignBytes ?? access.bytes;
   if (![1, 2, 4, 8, 16].includes(access.bytes)) report(`an access of ${access.bytes} bytes`);
-  if (![1, 2, 4, 8, 16].includes(align)) report(`an alignment of ${align} bytes`);
+  else if (![1, 2, 4, 8, 16].includes(align)) report(`an alignment of ${align} bytes`);
 }
 
 function inRange(value: number, low: number, high: number): boolean {

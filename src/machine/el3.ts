@@ -67,10 +67,12 @@ export class Firmware implements FirmwareHost {
     this.around.endTurn();
   }
   suspend(pe: number, restart: StartPoint | undefined): void {
-    const { s } = this.around.pes[pe]!;
-    this.restart[pe] = restart;
-    if (!this.around.pes[pe]!.wakes) s.set32(PE_STATE.waitState, WAIT.WFI);
+    const { s, wakes } = this.around.pes[pe]!;
     this.around.endTurn();
+    // What would wake it is there already: down and up again at once.
+    if (wakes) return restart && this.start(pe, restart);
+    this.restart[pe] = restart;
+    s.set32(PE_STATE.waitState, WAIT.WFI);
   }
   systemOff(): void {
     this.around.systemStop('poweroff');
@@ -83,6 +85,7 @@ export class Firmware implements FirmwareHost {
   start(index: number, at: StartPoint): void {
     const pe = this.around.pes[index]!;
     const { s } = pe;
+    this.restart[index] = undefined;
     pe.reset();
     if (s.els.el3) {
       pe.writeRegister('SCR_EL3', SCR_EL3.NS | SCR_EL3.FIQ | SCR_EL3.RW | (s.els.el2 ? SCR_EL3.HCE : 0n));
@@ -151,9 +154,7 @@ export class Firmware implements FirmwareHost {
   /** A PE that was suspended with a restart address woke up. */
   woke(index: number): void {
     const at = this.restart[index];
-    if (!at) return;
-    this.restart[index] = undefined;
-    this.start(index, at);
+    if (at) this.start(index, at);
   }
 
   /** Restart addresses of suspended PEs, for snapshots. */

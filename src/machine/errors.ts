@@ -3,6 +3,7 @@ export type MachineErrorCode =
   | 'E_CPUS'
   | 'E_MEMORY'
   | 'E_CPU'
+  | 'E_GIC'
   | 'E_KERNEL'
   | 'E_STEPS'
   | 'E_REGISTER'

@@ -4,6 +4,8 @@ import { Pe, type PeExtraState, WAIT } from '../cpu/pe.ts';
 import type { GicPort, MachinePort } from '../cpu/ports.ts';
 import { TIMERS, type TimerName } from '../cpu/timers.ts';
 import type { PlainData } from '../devices/device.ts';
+import type { Gic } from '../devices/gic.ts';
+import { Gicv2 } from '../devices/gicv2/gicv2.ts';
 import { Gicv3 } from '../devices/gicv3/gicv3.ts';
 import { Pl031, RTC_BASE_DEFAULT_SECONDS } from '../devices/pl031.ts';
 import { Interpreter } from '../engine/interpreter.ts';
@@ -20,6 +22,7 @@ import { MachineError } from './errors.ts';
 import { EventQueue, PRIORITY } from './events.ts';
 import { bindHelpers } from './helpers.ts';
 import { type CheckedOptions, checkOptions, type MachineOptions } from './options.ts';
+import { checkSchedule, type Schedule } from './schedule.ts';
 import { Scheduler } from './scheduler.ts';
 
 const RAM_PA = Number(VIRT_MEMORY_MAP.ram.basePa);
@@ -29,6 +32,11 @@ const TIMER_INTIDS: Readonly<Record<TimerName, number>> = {
   CNTHP: VIRT_INTIDS.CNTHP,
   CNTPS: VIRT_INTIDS.CNTPS,
 };
+/**
+ * Latest virtual time at which the guest's timers still do something, 52 days: a guest that sleeps until then leaves
+ * room to count every later step exactly.
+ */
+const DUE_MAX_NS = 2 ** 52;
 /** Longest uninterrupted run of one PE, so that hosts' engines can replace code by faster code. */
 const GRANT_MAX = 1_000_000;
 
@@ -77,7 +85,7 @@ export interface MachineHooks {
 export class Machine {
   readonly options: CheckedOptions;
   readonly pes: readonly Pe[];
-  readonly gic: Gicv3;
+  readonly gic: Gic;
   readonly console: Console;
   readonly rtc: Pl031;
   readonly bus: Bus = new Bus();
@@ -121,20 +129,7 @@ export class Machine {
     );
     const contexts = new ContextNumbers(this.memory);
     this.pes = Array.from({ length: options.cpus }, (_, index) => this.makePe(index, contexts));
-    this.gic = new Gicv3(
-      {
-        report,
-        signal: (pe, irq, fiq) => this.pes[pe]!.setInterruptLines(irq, fiq),
-        context: (pe) => this.pes[pe]!.exceptions.iccContext(),
-      },
-      {
-        pes: options.cpus,
-        mpidrAffinities: this.pes.map((_, n) => Number(virtAffinity(n))),
-        securityStates: options.els.el3 ? 2 : 1,
-      },
-    );
-    this.bus.map(Number(VIRT_MEMORY_MAP.gicd.basePa), this.gic.distributor);
-    this.bus.map(Number(VIRT_MEMORY_MAP.gicr.basePa), this.gic.redistributors, GICR_STRIDE_BYTES * options.cpus);
+    this.gic = this.makeGic(report);
     this.bus.map(Number(VIRT_MEMORY_MAP.pl011.basePa), this.console.uart);
     this.bus.map(Number(VIRT_MEMORY_MAP.pl031.basePa), this.rtc);
     this.engine = new Interpreter({
@@ -142,6 +137,7 @@ export class Machine {
       decoder: new Decoder(A64, options.profile.features),
       unallocated: UNALLOCATED,
       fpCheck,
+      regions: options.engine !== 'interpreter',
       host: {
         helpers: bindHelpers(this.pes, this.memory),
         slowLoad: (cpu, record, word) => this.pes[cpu / PE_STRIDE_BYTES]!.access.load(record, word),
@@ -149,7 +145,7 @@ export class Machine {
         fetchMiss: (cpu) => this.pes[cpu / PE_STRIDE_BYTES]!.access.fetch(),
       },
     });
-    this.scheduler = new Scheduler(this.pes, this.memory, RAM_PA);
+    this.scheduler = new Scheduler(this.pes, this.memory, RAM_PA, options.schedule);
     this.firmware = options.firmware === 'typescript' ? new Firmware(this.surroundings()) : undefined;
     this.boot = options.kernel ? this.plan(options.kernel) : undefined;
     this.reset();
@@ -179,6 +175,25 @@ export class Machine {
       gic: () => this.gic as unknown as GicPort,
       engine: () => this.engine,
     });
+  }
+
+  private makeGic(report: (message: string) => void): Gic {
+    const { cpus, els } = this.options;
+    const securityStates = els.el3 ? 2 : 1;
+    const signal = (pe: number, irq: boolean, fiq: boolean): void => this.pes[pe]!.setInterruptLines(irq, fiq);
+    if (this.options.gic === 2) {
+      const gic = new Gicv2({ report, signal }, { pes: cpus, securityStates });
+      this.bus.map(Number(VIRT_MEMORY_MAP.gicd.basePa), gic.distributor);
+      this.bus.map(Number(VIRT_MEMORY_MAP.gicc.basePa), gic.cpuInterfaces);
+      return gic;
+    }
+    const gic = new Gicv3(
+      { report, signal, context: (pe) => this.pes[pe]!.exceptions.iccContext() },
+      { pes: cpus, mpidrAffinities: this.pes.map((_, n) => Number(virtAffinity(n))), securityStates },
+    );
+    this.bus.map(Number(VIRT_MEMORY_MAP.gicd.basePa), gic.distributor);
+    this.bus.map(Number(VIRT_MEMORY_MAP.gicr.basePa), gic.redistributors, GICR_STRIDE_BYTES * cpus);
+    return gic;
   }
 
   private machinePort(): MachinePort {
@@ -237,6 +252,7 @@ export class Machine {
         ramSizeBytes: memoryBytes,
         cpu: profile.name,
         psciConduit: conduit,
+        gic: options.gic,
         rngSeed: options.rngSeed,
         kaslrSeed: options.kaslrSeed,
       });
@@ -305,7 +321,7 @@ export class Machine {
       const due = pe.timers.due(name);
       const key = `${name} ${index}`;
       const ns = due === undefined ? undefined : Number(due) * NS_PER_COUNT;
-      if (ns === undefined || ns > Number.MAX_SAFE_INTEGER) this.events.cancel(key);
+      if (ns === undefined || ns > DUE_MAX_NS) this.events.cancel(key);
       else {
         this.events.schedule(ns, () => this.timersChanged(index), { key, priority: PRIORITY.TIMER });
         this.requestBoundary();
@@ -316,7 +332,7 @@ export class Machine {
   private scheduleStreamEvent(index: number): void {
     const pe = this.pes[index]!;
     const next = pe.timers.nextStreamEvent();
-    if (next === undefined) return;
+    if (next === undefined || Number(next) * NS_PER_COUNT > DUE_MAX_NS) return;
     const wake = (): void => {
       if (pe.s.get32(PE_STATE.waitState) === WAIT.WFE) pe.signalEvent();
     };
@@ -325,18 +341,37 @@ export class Machine {
   private scheduleAlarm(atSeconds: number | undefined): void {
     if (atSeconds === undefined) return this.events.cancel('pl031');
     const ns = (atSeconds - (this.options.rtcBaseSeconds ?? RTC_BASE_DEFAULT_SECONDS)) * 1e9;
-    if (ns > Number.MAX_SAFE_INTEGER) return this.events.cancel('pl031');
+    if (ns > DUE_MAX_NS) return this.events.cancel('pl031');
     this.events.schedule(Math.max(ns, this.nowNs), () => this.rtc.alarm(), { key: 'pl031' });
     this.requestBoundary();
   }
-  /** Runs `action` at the boundary after `step` steps; at the current boundary when that is past. */
+  /**
+   * Runs `action` at the boundary after `step` steps; at the current boundary when that is past.
+   *
+   * @throws MachineError `E_STEPS` when `step` is not a whole number
+   */
   at(step: number, action: () => void): void {
+    if (!Number.isSafeInteger(step))
+      throw new MachineError(
+        'E_STEPS',
+        `at: step ${step} is not a whole number. Give the count of steps, as in steps + 1000.`,
+      );
     this.scheduler.atStep(step, action);
     this.requestBoundary();
   }
   /** Runs `action` at the first boundary whose virtual time is `timeNs` or later. */
   atTimeNs(timeNs: bigint, action: () => void): void {
     this.events.schedule(Math.max(Number(timeNs), this.nowNs), action, { priority: PRIORITY.OUTSIDE });
+    this.requestBoundary();
+  }
+
+  /**
+   * Another schedule; the first turn of it begins at the current boundary, during a step at the boundary after it.
+   *
+   * @throws MachineError `E_OPTION` for what is no schedule of this machine
+   */
+  useSchedule(schedule: Schedule): void {
+    this.scheduler.use(checkSchedule(schedule, this.pes.length));
     this.requestBoundary();
   }
 
@@ -382,6 +417,10 @@ export class Machine {
 
   /** Every PE waits: time jumps to the next due event. */
   private idle(untilNs: bigint | undefined): RunReason | undefined {
+    // Time goes only where something waits for it: not to events for which a PE waited once.
+    for (const { s } of this.pes) {
+      if (s.get32(PE_STATE.waitState) !== WAIT.WFE) this.events.cancel(`event stream ${s.index}`);
+    }
     const next = this.events.nextNs;
     if (next === undefined) return this.inputPossible ? 'waiting-for-input' : 'idle';
     if (untilNs !== undefined && next > Number(untilNs)) {
@@ -545,6 +584,7 @@ export class Machine {
         'E_SNAPSHOT',
         'snapshot: a step is running. Take it from at(), or between calls of run().',
       );
+    for (const pe of this.pes) pe.s.settle();
     return {
       machine: this.identity,
       ram: this.memory.capture(),
@@ -573,11 +613,11 @@ export class Machine {
     this.stepsTaken = snapshot.time.steps;
     this.nowNs = snapshot.time.timeNs;
     this.ended = snapshot.ended;
-    this.scheduler.load(snapshot.schedule);
     snapshot.pes.forEach(({ block, extra }, n) => {
       this.memory.u8.set(block, this.pes[n]!.s.base);
       this.pes[n]!.load(extra);
     });
+    this.scheduler.load(snapshot.schedule);
     const devices = snapshot.devices as { readonly [name: string]: PlainData };
     this.gic.load(devices.gic!);
     this.console.setPending(devices.input as Uint8Array);
@@ -595,6 +635,7 @@ export class Machine {
     const d = this.fingerprint;
     d.begin();
     for (const pe of this.pes) {
+      pe.s.settle();
       d.region(pe.s.base, ARCHITECTURAL_BYTES);
       d.data(pe.state() as unknown as PlainData);
     }
@@ -604,6 +645,10 @@ export class Machine {
     return d.finish();
   }
 
+  /** Regions of hot code compiled so far. */
+  get compiledRegions(): number {
+    return this.engine.compiledRegions;
+  }
   /** Handlers generated so far: how much of the instruction set the guest has used. */
   get handlers(): number {
     return this.engine.handlers;

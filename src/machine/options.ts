@@ -1,5 +1,12 @@
 import { type ImplementedEls, PROFILES, type Profile, type ProfileName } from '../arch/profiles.ts';
+import { FW_CFG_FILES_MAX, FW_CFG_NAME_MAX } from '../devices/fw-cfg.ts';
+import type { VirtioBlkOptions } from '../devices/virtio/blk.ts';
+import { SECTOR_BYTES } from '../devices/virtio/block-store.ts';
+import type { NetBackend } from '../devices/virtio/net.ts';
+import type { VirtioInterface } from '../devices/virtio/transport.ts';
+import { VIRTIO_MMIO_SLOTS } from './board/virt.ts';
 import { MachineError } from './errors.ts';
+import { checkSchedule, type Schedule } from './schedule.ts';
 
 /** Who answers at EL3 (or, without EL3, at HVC). */
 export type FirmwareChoice =
@@ -37,14 +44,34 @@ export interface MachineOptions {
   readonly el3?: boolean;
   /** EL2; default false. */
   readonly el2?: boolean;
+  /** Architecture version of the GIC; default 3. With 2 the ICC registers are UNDEFINED. */
+  readonly gic?: 2 | 3;
+  /** Whose turn it is; default round-robin in turns of 20,000 steps. */
+  readonly schedule?: Schedule;
   /** Default `typescript`. */
   readonly firmware?: FirmwareChoice;
+  /** `interpreter`: no compiled regions; slower, the same steps. Default `compiled`. */
+  readonly engine?: 'compiled' | 'interpreter';
   /** Seconds since 1970 that the RTC shows at virtual time 0. */
   readonly rtcBaseSeconds?: number;
   /** `/chosen/rng-seed`; null leaves it out. */
   readonly rngSeed?: Uint8Array | null;
   /** `/chosen/kaslr-seed`; null leaves it out. */
   readonly kaslrSeed?: bigint | null;
+  /** Disks, virtio-blk each; they take the first virtio-mmio slots in this order, so the first is `vda`. */
+  readonly drives?: readonly VirtioBlkOptions[];
+  /** A virtio-rng; default false. Its bytes are a function of the seed. */
+  readonly virtioRng?: boolean;
+  /** Seed of the virtio-rng, 32 bytes; default fixed. */
+  readonly virtioRngSeed?: Uint8Array;
+  /** A virtio-console; default false. */
+  readonly virtioConsole?: boolean;
+  /** A virtio-net, and what is at the other end: nobody, a loopback plug, or the given back end. Default none. */
+  readonly net?: 'null' | 'loopback' | NetBackend;
+  /** What the virtio-mmio slots show: version 2, the default, or version 1 for drivers of before VIRTIO 1.0. */
+  readonly virtio?: VirtioInterface;
+  /** Files in fw_cfg by name, e.g. `opt/org.example/answer`. */
+  readonly fwCfgFiles?: Readonly<Record<string, Uint8Array>>;
 }
 
 /** Options with defaults filled in and checked. */
@@ -53,6 +80,8 @@ export interface CheckedOptions extends MachineOptions {
   readonly memoryBytes: number;
   readonly profile: Profile;
   readonly els: ImplementedEls;
+  readonly gic: 2 | 3;
+  readonly schedule: Schedule;
   readonly firmware: FirmwareChoice;
 }
 
@@ -64,10 +93,15 @@ export const MEMORY_BYTES_STEP: number = 2 * MIB;
 /** Most processing elements. */
 export const CPUS_MAX = 8;
 
+/** The processor beside a GICv2: ID_AA64PFR0_EL1.GIC is 0 and there are no ICC registers. */
+function withoutGicRegisters(profile: Profile): Profile {
+  return { ...profile, features: new Set([...profile.features].filter((name) => name !== 'FEAT_GICv3')) };
+}
+
 /**
  * Fills in defaults.
  *
- * @throws MachineError `E_CPUS`, `E_MEMORY`, `E_CPU` when a value is impossible
+ * @throws MachineError `E_CPUS`, `E_MEMORY`, `E_CPU`, `E_GIC` when a value is impossible
  */
 export function checkOptions(options: MachineOptions): CheckedOptions {
   const cpus = options.cpus ?? 1;
@@ -86,10 +120,46 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
       `${memoryBytes} bytes of memory: this machine takes 16 MiB to 3 GiB in multiples of 2 MiB. Choose such a size, for example 512M.`,
     );
   }
+  const rtcSeconds = options.rtcBaseSeconds;
+  if (rtcSeconds !== undefined && !(Number.isInteger(rtcSeconds) && rtcSeconds >= 0 && rtcSeconds < 2 ** 32)) {
+    throw new MachineError('E_OPTION', `rtcBaseSeconds ${rtcSeconds}: give whole seconds since 1970, 0 to 4294967295.`);
+  }
   const cpu = options.cpu ?? 'full';
-  const profile = PROFILES[cpu];
-  if (!profile)
+  const known = PROFILES[cpu];
+  if (!known)
     throw new MachineError('E_CPU', `CPU '${cpu}': no such profile. Known: ${Object.keys(PROFILES).join(', ')}.`);
+  checkDevices(options);
   const els = { el3: options.el3 ?? true, el2: options.el2 ?? false };
-  return { ...options, cpus, memoryBytes, profile, els, firmware: options.firmware ?? 'typescript' };
+  const schedule = checkSchedule(options.schedule ?? { kind: 'round-robin' }, cpus);
+  const gic = options.gic ?? 3;
+  if (gic !== 2 && gic !== 3) {
+    throw new MachineError('E_GIC', `GIC version ${gic}: this machine has version 2 or 3. Choose one of them.`);
+  }
+  const profile = gic === 3 ? known : withoutGicRegisters(known);
+  return { ...options, cpus, memoryBytes, profile, els, gic, schedule, firmware: options.firmware ?? 'typescript' };
+}
+
+/** @throws MachineError `E_OPTION` */
+function checkDevices(options: MachineOptions): void {
+  const { drives = [], virtioRng, virtioRngSeed, virtioConsole, net, fwCfgFiles = {} } = options;
+  const refuse = (message: string): never => {
+    throw new MachineError('E_OPTION', message);
+  };
+  const count = drives.length + [virtioRng, virtioConsole, net].filter(Boolean).length;
+  if (count > VIRTIO_MMIO_SLOTS)
+    refuse(`${count} virtio devices: the board has ${VIRTIO_MMIO_SLOTS} slots. Leave some out.`);
+  drives.forEach(({ backend, serial = '' }, n) => {
+    const { sizeBytes } = backend;
+    if (!(Number.isSafeInteger(sizeBytes) && sizeBytes > 0 && sizeBytes % SECTOR_BYTES === 0))
+      refuse(`drive ${n} of ${sizeBytes} bytes: a disk has a multiple of ${SECTOR_BYTES} bytes. Pad it.`);
+    if (!/^[\x20-\x7e]{0,20}$/.test(serial)) refuse(`drive ${n}: serial '${serial}' is not up to 20 ASCII characters.`);
+  });
+  if (virtioRngSeed !== undefined && virtioRngSeed.length !== 32)
+    refuse(`virtioRngSeed of ${virtioRngSeed.length} bytes: it has 32. Give as many.`);
+  const names = Object.keys(fwCfgFiles);
+  if (names.length > FW_CFG_FILES_MAX) refuse(`${names.length} fw_cfg files: up to ${FW_CFG_FILES_MAX} are possible.`);
+  for (const name of names) {
+    if (!/^[\x21-\x7e]+$/.test(name) || name.length > FW_CFG_NAME_MAX)
+      refuse(`fw_cfg file '${name}': a name has 1 to ${FW_CFG_NAME_MAX} ASCII characters without spaces.`);
+  }
 }

@@ -2,12 +2,10 @@ import { PE_STATE } from '../arch/pestate.ts';
 import { type Pe, WAIT } from '../cpu/pe.ts';
 import type { PlainData } from '../devices/device.ts';
 import { type GuestMemory, PAGE_BYTES } from '../engine/memory.ts';
-
-/** Steps of one turn when nothing ends it earlier. */
-export const TURN_STEPS = 20_000;
+import { type Schedule, TURN_STEPS, TurnChooser } from './schedule.ts';
 
 /**
- * Who runs, and for how long: round-robin in turns; a turn also ends at WFI, WFE and YIELD.
+ * Who runs, and for how long: turns as the schedule says; a turn also ends at WFI, WFE and YIELD.
  *
  * When a turn ends while its PE holds an exclusive reservation, the others' writes to that page are watched, so that the
  * reservation is lost when one of them writes there.
@@ -20,17 +18,26 @@ export class Scheduler {
   private left = TURN_STEPS;
   private steps: { step: number; action: () => void }[] = [];
   private watched: number[] = [];
+  private chooser: TurnChooser;
 
-  constructor(pes: readonly Pe[], memory: GuestMemory, ramBasePa: number) {
+  constructor(pes: readonly Pe[], memory: GuestMemory, ramBasePa: number, schedule: Schedule) {
+    this.chooser = new TurnChooser(schedule);
     this.pes = pes;
     this.memory = memory;
     this.ramBasePa = ramBasePa;
     memory.exclusiveObserver = (offset, sizeBytes) => this.observeWrite(offset, sizeBytes);
   }
 
+  /** PE 0 has the turn; the schedule goes on where it is. */
   reset(): void {
     this.current = 0;
     this.left = TURN_STEPS;
+  }
+
+  /** Another schedule from the next turn on, and the next turn is now. */
+  use(schedule: Schedule): void {
+    this.chooser = new TurnChooser(schedule);
+    this.left = 0;
   }
 
   /** Steps left in the turn; with one PE turns have no end. */
@@ -38,34 +45,34 @@ export class Scheduler {
     return this.pes.length === 1 ? Number.POSITIVE_INFINITY : this.left;
   }
   took(steps: number): void {
-    this.left -= steps;
+    this.left = Math.max(this.left - steps, 0);
   }
   endTurn(): void {
     this.left = 0;
   }
 
-  private runnable(pe: Pe, woke: (index: number) => void): boolean {
+  private canRun(pe: Pe): boolean {
     const state = pe.s.get32(PE_STATE.waitState);
-    if (state === WAIT.RUNNING) return true;
-    if (state === WAIT.OFF || !pe.wakes) return false;
-    pe.s.set32(PE_STATE.waitState, WAIT.RUNNING);
-    woke(pe.s.index);
-    return true;
+    return state === WAIT.RUNNING || (state !== WAIT.OFF && pe.wakes);
+  }
+  private resume(pe: Pe, woke: (index: number) => void): Pe {
+    if (pe.s.get32(PE_STATE.waitState) !== WAIT.RUNNING) {
+      pe.s.set32(PE_STATE.waitState, WAIT.RUNNING);
+      woke(pe.s.index);
+    }
+    return pe;
   }
 
   /** The PE that runs now, or undefined when all wait or are off. `woke` hears of PEs that an interrupt woke. */
   next(woke: (index: number) => void): Pe | undefined {
     const holder = this.pes[this.current]!;
-    if (this.left > 0 && this.runnable(holder, woke)) return holder;
+    if (this.left > 0 && this.canRun(holder)) return this.resume(holder, woke);
     this.watchReservations();
-    for (let n = 1; n <= this.pes.length; n++) {
-      const index = (this.current + n) % this.pes.length;
-      if (!this.runnable(this.pes[index]!, woke)) continue;
-      this.current = index;
-      this.left = TURN_STEPS;
-      return this.pes[index];
-    }
-    return undefined;
+    const turn = this.chooser.next(this.current, this.pes.length, (n) => this.canRun(this.pes[n]!));
+    if (!turn) return undefined;
+    this.current = turn.pe;
+    this.left = turn.steps;
+    return this.resume(this.pes[turn.pe]!, woke);
   }
 
   // --- exclusive reservations ---
@@ -103,10 +110,11 @@ export class Scheduler {
 
   /** Whose turn it is and how much of it is left. */
   state(): PlainData {
-    return { current: this.current, left: this.pes.length === 1 ? 0 : this.left };
+    return { current: this.current, left: this.pes.length === 1 ? 0 : this.left, turns: this.chooser.state() };
   }
   load(state: PlainData): void {
-    const { current, left } = state as { current: number; left: number };
+    const { current, left, turns } = state as { current: number; left: number; turns: PlainData };
+    this.chooser = TurnChooser.from(turns);
     this.current = current;
     this.left = this.pes.length === 1 ? TURN_STEPS : left;
     this.steps = [];

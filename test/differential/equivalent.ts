@@ -1,4 +1,4 @@
-/** Mutants that are no mistakes: what they change cannot be seen by any program. */
+/** Mutants that are no mistakes: what they change shows in no state that a program can see. */
 import { describeMutant, type Verdict } from './mutants.ts';
 
 /** A family of mutants and why nothing can catch them. */
@@ -38,9 +38,17 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   { mutant: /^(ADC|SBC)S? .*(shru: is shrs|zext: sign-extended)/, reason: CUT },
   { mutant: /^TBN?Z .*shru: is shrs/, reason: CUT },
   { mutant: /^PMULL?2? .*(vshift|shuffle|i64|shru|vconst): /, reason: CUT },
-  { mutant: /^SQSHLU .*vop: another operator/, reason: 'shifting back never gives more than the operand' },
+  { mutant: /^(SQSHLU|UQSHL \(imm).*vop: another operator/, reason: 'shifting back never gives more than the operand' },
   { mutant: /^[SU]Q?R?SHL \(vector\).* size=3.*shru: is shl/, reason: ZERO_SHIFT },
   { mutant: /^ST1 .*Q=0.*lane: next lane/, reason: 'both halves of the gathered block are the same' },
+  {
+    mutant: /^FM(AX|IN)NMV .*call 6, call: first operands swapped/,
+    reason: 'the upper half gives its NaN only to lose against the lower half, which decides as a number or as a NaN',
+  },
+  { mutant: /^FC{1,2}MPE? .*lts: is les/, reason: TIE },
+  { mutant: /^UCVTF .*shl: is shru/, reason: 'shifts the sign of an unsigned number, which is zero' },
+  { mutant: /^[SU]Q?R?SHL \(vector\).*(zext: sign-extended|size=3.*shl: is shru)/, reason: ZERO_SHIFT },
+  { mutant: /^EXT .*imm4=0.*v: next register/, reason: 'extracting from byte 0 uses the first operand only' },
   { mutant: /^SBFM .*rotr: is shru/, reason: 'only bit 0 of the rotated value is used' },
   { mutant: /^FCVTX?N\d? .*vconst: /, reason: 'all of the constant is overwritten' },
   { mutant: /^(S|U|SQ|SQR)\w+ .*(vconst: constant \+ 1|shuffle: another byte)/, reason: BELOW },
@@ -53,7 +61,11 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   { mutant: /^(LDR|LDUR|LDTR|LDX|LDAX|LDA|LDL|LDAP)\w*[BH] .*setW: sign-extended/, reason: NON_NEGATIVE },
   { mutant: /^STL?X\w+ .*setW: sign-extended/, reason: NON_NEGATIVE },
   { mutant: /^(MRS|CSINC|CSET|RBIT|REV\w*|CRC\w+|LDP|LDNP|LDR\w*) .*(zext|setW): sign-extended/, reason: NON_NEGATIVE },
-  { mutant: /^STN?P .*zext: sign-extended/, reason: CUT },
+  { mutant: /^ST(N|X|LX)?P .*zext: sign-extended/, reason: CUT },
+  { mutant: /^MUL \(vector\) .*size=0.*vshift: another operator/, reason: CUT },
+  { mutant: /^SMOV \(S\) .*exts: zero-extended/, reason: 'a 32-bit value is as wide as it is extended from' },
+  { mutant: /^LD1 .*Q=0.*i64: constant \+ 1/, reason: CUT },
+  { mutant: /^UQXTN, scalar size=2.*vconst: constant/, reason: TIE },
   { mutant: /^(RBIT|REV\w*) .*shru: is shrs/, reason: CUT },
   { mutant: /^LD[SU](MAX|MIN)\w* .*lt[us]: is le[us]/, reason: TIE },
   { mutant: /^LDU(MAX|MIN)[BH] .*ltu: is lts/, reason: NON_NEGATIVE },

@@ -145,7 +145,21 @@ vectors_stxr:
   .rept 16
   .balign 0x80
   stxr w2, x1, [x0]
-  brk #0xd0e
+  smc #0
+  b .
+  .set offset, offset + 0x80
+  .endr
+
+// A table whose entries show PSTATE.PAN as it is after the entry.
+  .balign 0x800
+  .global vectors_pan
+vectors_pan:
+  .set offset, 0
+  .rept 16
+  .balign 0x80
+  mrs x1, s3_0_c4_c2_3
+  smc #0
+  b .
   .set offset, offset + 0x80
   .endr
 

@@ -3,7 +3,7 @@ import { type EngineHost, Interpreter } from '../../src/engine/interpreter.ts';
 import { GuestMemory } from '../../src/engine/memory.ts';
 import { Oracle } from '../../src/engine/oracle.ts';
 import { RAM_BASE } from '../../src/engine/records.ts';
-import { liftConstant } from '../../src/isa/clause.ts';
+import { type Clause, liftConstant } from '../../src/isa/clause.ts';
 import { Decoder } from '../../src/isa/decoder.ts';
 import { HELPERS } from '../../src/isa/helpers.ts';
 import { A64, fpCheck, UNALLOCATED } from '../../src/isa/table.ts';
@@ -17,7 +17,8 @@ export interface FlatEvent {
 }
 
 /**
- * A processing element without a system around it: VA equals offset into RAM, every exception is noted and ends the run.
+ * A processing element without a system around it: VA equals offset into RAM, every exception is noted and ends the
+ * run.
  *
  * For tests of instructions: the generated handlers and the bigint oracle run on it.
  */
@@ -34,11 +35,11 @@ export class FlatMachine implements EngineHost {
   private readonly dataToVa: bigint;
 
   /** Loads and stores outside [dataFromVa, dataToVa) fault; by default all RAM is data. */
-  constructor(ramBytes = 1 << 20, dataFromVa = 0, dataToVa = ramBytes) {
+  constructor(ramBytes = 1 << 20, dataFromVa = 0, dataToVa = ramBytes, clauses: readonly Clause[] = A64) {
     this.dataFromVa = BigInt(dataFromVa);
     this.dataToVa = BigInt(dataToVa);
     this.memory = new GuestMemory(ramBytes, 1);
-    this.decoder = new Decoder(A64, ALL_FEATURES);
+    this.decoder = new Decoder(clauses, ALL_FEATURES);
     const view = this.memory.view;
     this.helpers = { ...this.systemHelpers(), ...pureHelpers(view) };
     this.engine = new Interpreter({
@@ -67,9 +68,11 @@ export class FlatMachine implements EngineHost {
 
   private systemHelpers(): EngineHost['helpers'] {
     const table: Record<string, EngineHost['helpers'][string]> = {};
-    for (const { name } of Object.values(HELPERS)) table[name] = (_cpu, ...args) => (this.divert(name, args), 0);
-    for (const name of ['readSysreg', 'systemInstructionRead'])
-      table[name] = (_cpu, ...args) => (this.divert(name, args), 0n);
+    for (const { name, result } of Object.values(HELPERS))
+      table[name] = (_cpu, ...args) => {
+        this.divert(name, args);
+        return result === 'i64' ? 0n : 0;
+      };
     table.markExclusive = (_cpu, va, size) => {
       const { view } = this.memory;
       view.setInt32(PE_STATE.exclusiveValid.offset, 1, true);

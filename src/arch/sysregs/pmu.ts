@@ -6,8 +6,11 @@ import { rows } from './row.ts';
 
 /** Event counters that have an encoding; PMCR_EL0.N says how many exist. */
 export const PMU_COUNTER_NAMES = 31;
+/** Event counters implemented: PMCR_EL0.N, and MDCR_EL2.HPMN after reset. */
+export const PMU_EVENT_COUNTERS = 6;
 
 const FILTER_FIELDS: FieldMap = {
+  M: [26, 26, 'EL3'],
   NSH: [27, 27, 'EL2'],
   NSU: [28, 28, 'EL3'],
   NSK: [29, 29, 'EL3'],

@@ -1,7 +1,8 @@
 import { PE_DERIVED, PE_STATE } from '../../arch/pestate.ts';
 import type { HelperSignature, IrNode } from '../../ir/types.ts';
-import { RECORD_PAGE_BYTES, RECORD_PAGE_USED } from '../records.ts';
-import type { ValType } from '../wasm/binary.ts';
+import { HOT_COUNT, RECORD_COUNT, RECORD_PAGE_BYTES, RECORD_PAGE_USED, REGION_FIRST } from '../records.ts';
+import type { ModuleWriter, ValType } from '../wasm/binary.ts';
+import type { CodeWriter } from '../wasm/code.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { CPU, type Emission, IP } from './emission.ts';
 import { pushPc } from './registers.ts';
@@ -20,10 +21,28 @@ function branchRelative(e: Emission, offset: IrNode): void {
   e.value(offset);
   c.tee(off).op(OP.i32_wrap_i64).i32(2).op(OP.i32_shl).get(IP).op(OP.i32_add).tee(next);
   c.get(IP).i32(-RECORD_PAGE_BYTES).op(OP.i32_and, OP.i32_sub).i32(RECORD_PAGE_USED).op(OP.i32_lt_u).if();
+  countArrival(e, next);
   c.get(next).op(OP.return).end();
   c.get(CPU);
   pushPc(e);
   c.get(off).op(OP.i64_add).mem(OP.i64_store, PE_STATE.PC.offset).i32(0).op(OP.return);
+}
+
+/** Counts that control came to a record by a branch; the host hears when it is hot. Regions count no more. */
+export function countArrival(e: { readonly code: CodeWriter; readonly module: ModuleWriter }, record: number): void {
+  const c = e.code;
+  const count = c.local('i32');
+  c.get(record).mem(OP.i32_load16_u, 0).i32(REGION_FIRST).op(OP.i32_lt_u).if();
+  c.get(record)
+    .get(record)
+    .mem(OP.i32_load16_u, RECORD_COUNT)
+    .i32(1)
+    .op(OP.i32_add)
+    .tee(count)
+    .mem(OP.i32_store16, RECORD_COUNT);
+  c.get(count).i32(HOT_COUNT).op(OP.i32_eq).if();
+  c.get(record).call(e.module.importFunc('hot', { params: ['i32'], results: [] }));
+  c.end().end();
 }
 
 function conditional(e: Emission, node: IrNode & { readonly op: 'if' }): void {
@@ -48,6 +67,7 @@ function leave({ code }: Emission): void {
 function call(e: Emission, helper: HelperSignature, args: readonly IrNode[]): void {
   const c = e.code;
   if (helper.effect !== 'pure') {
+    e.observed?.();
     c.get(CPU);
     pushPc(e);
     c.mem(OP.i64_store, PE_STATE.PC.offset);
@@ -64,6 +84,7 @@ function call(e: Emission, helper: HelperSignature, args: readonly IrNode[]): vo
   c.get(CPU).mem(OP.i32_load, PE_DERIVED.diverted.offset).if();
   leave(e);
   c.end();
+  e.resumed?.();
 }
 
 /** Writes a branch, a conditional or a call; false when the node is something else. */

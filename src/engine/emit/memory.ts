@@ -76,12 +76,14 @@ function hostAddress(e: Emission, va: number, entry: number): void {
 /** Asks the host to make the access; the handler ends when an exception was taken. */
 function slow(e: Emission, va: number, word: number, write: boolean): void {
   const c = e.code;
+  e.observed?.();
   c.get(CPU).get(va).mem(OP.i64_store, PE_DERIVED.slowVa.offset);
   c.get(CPU)
     .get(IP)
     .i32(word)
     .call(e.module.importFunc(write ? 'slowStore' : 'slowLoad', SLOW_TYPE));
   c.if().i32(0).op(OP.return).end();
+  e.resumed?.();
 }
 
 function plainLoad({ code }: Emission, bytes: number, offset: number): void {

@@ -19,6 +19,7 @@ export const VIRT_MEMORY_MAP = {
   flash0: region(0x0000_0000n, 0x0400_0000),
   flash1: region(0x0400_0000n, 0x0400_0000),
   gicd: region(0x0800_0000n, 0x0001_0000),
+  gicc: region(0x0801_0000n, 0x0001_0000),
   gits: region(0x0808_0000n, 0x0002_0000),
   gicr: region(0x080a_0000n, 0x00f6_0000),
   pl011: region(0x0900_0000n, 0x1000),
@@ -36,6 +37,8 @@ export const VIRT_MEMORY_MAP = {
 export const GICR_STRIDE_BYTES = 0x2_0000;
 /** One virtio-mmio transport. */
 export const VIRTIO_MMIO_STRIDE_BYTES = 0x200;
+/** Number of virtio-mmio transports; each answers, whether there is a device behind it or not. */
+export const VIRTIO_MMIO_SLOTS = 32;
 
 /** Interrupt ids (INTID): 16..31 are PPIs, one per PE; from 32 on SPIs. All are level-sensitive but virtio's. */
 export const VIRT_INTIDS = {
@@ -68,6 +71,7 @@ export function virtAffinity(pe: number): bigint {
 
 const PHANDLE_CLOCK = 0x8000;
 const PHANDLE_GIC = 0x8001;
+const PHANDLE_GPIO = 0x8002;
 const PHANDLE_CPU_0 = 0x8100;
 
 /** Flags of an interrupt specifier (third cell of `interrupts`). */
@@ -88,6 +92,11 @@ export function dtReg(...regions: readonly Region[]): Uint8Array {
   );
 }
 
+/** Linux's KEY_POWER (include/uapi/linux/input-event-codes.h). */
+const KEY_POWER = 116;
+/** Pin of the power key. */
+const POWER_KEY_PIN = 3;
+
 /** What the tree depends on. */
 export interface VirtDeviceTreeOptions {
   /** Number of PEs, 1 to 8. */
@@ -96,6 +105,8 @@ export interface VirtDeviceTreeOptions {
   readonly cpu: 'full' | 'cortex-a57';
   /** Instruction that reaches PSCI; null leaves the node out, as when the guest's own EL3 firmware answers. */
   readonly psciConduit: 'smc' | 'hvc' | null;
+  /** Architecture version of the GIC; default 3. */
+  readonly gic?: 2 | 3;
   /** Kernel command line. */
   readonly bootargs?: string;
   /** `/chosen/rng-seed`; null leaves it out, undefined is `RNG_SEED_DEFAULT`. */
@@ -138,7 +149,19 @@ function psciNode(method: 'smc' | 'hvc'): FdtNode {
   });
 }
 
-function gicNode(): FdtNode {
+function gicNode(version: 2 | 3): FdtNode {
+  if (version === 2) {
+    return fdtNode('intc@8000000', {
+      compatible: 'arm,cortex-a15-gic',
+      reg: dtReg(VIRT_MEMORY_MAP.gicd, VIRT_MEMORY_MAP.gicc),
+      'interrupt-controller': true,
+      '#interrupt-cells': 3,
+      '#address-cells': 2,
+      '#size-cells': 2,
+      ranges: true,
+      phandle: PHANDLE_GIC,
+    });
+  }
   return fdtNode('intc@8000000', {
     compatible: 'arm,gic-v3',
     reg: dtReg(VIRT_MEMORY_MAP.gicd, VIRT_MEMORY_MAP.gicr),
@@ -152,11 +175,17 @@ function gicNode(): FdtNode {
   });
 }
 
-function timerNode(): FdtNode {
+/** Flags of a PPI: with a GICv2 bits 15:8 name the PEs that have it (arm,gic.yaml of the DT bindings). */
+function ppiFlags({ gic, pes }: VirtDeviceTreeOptions): number {
+  return gic === 2 ? DT_IRQ_LEVEL_HIGH | (((1 << pes) - 1) << 8) : DT_IRQ_LEVEL_HIGH;
+}
+
+function timerNode(options: VirtDeviceTreeOptions): FdtNode {
   const { CNTPS, CNTP, CNTV, CNTHP } = VIRT_INTIDS;
+  const flags = ppiFlags(options);
   return fdtNode('timer', {
     compatible: ['arm,armv8-timer', 'arm,armv7-timer'],
-    interrupts: cells(...[CNTPS, CNTP, CNTV, CNTHP].flatMap((intid) => dtInterrupt(intid))),
+    interrupts: cells(...[CNTPS, CNTP, CNTV, CNTHP].flatMap((intid) => dtInterrupt(intid, flags))),
     'always-on': true,
   });
 }
@@ -185,6 +214,48 @@ function peripheralNodes(): FdtNode[] {
       'clock-names': 'apb_pclk',
     }),
   ];
+}
+
+function gpioNodes(): FdtNode[] {
+  return [
+    fdtNode('pl061@9030000', {
+      compatible: ['arm,pl061', 'arm,primecell'],
+      reg: dtReg(VIRT_MEMORY_MAP.pl061),
+      interrupts: cells(...dtInterrupt(VIRT_INTIDS.PL061)),
+      '#gpio-cells': 2,
+      'gpio-controller': true,
+      clocks: PHANDLE_CLOCK,
+      'clock-names': 'apb_pclk',
+      phandle: PHANDLE_GPIO,
+    }),
+    fdtNode('gpio-keys', { compatible: 'gpio-keys' }, [
+      fdtNode('poweroff', {
+        label: 'GPIO Key Poweroff',
+        'linux,code': KEY_POWER,
+        gpios: cells(PHANDLE_GPIO, POWER_KEY_PIN, 0),
+      }),
+    ]),
+  ];
+}
+
+function fwCfgNode(): FdtNode {
+  return fdtNode('fw-cfg@9020000', {
+    compatible: 'qemu,fw-cfg-mmio',
+    reg: dtReg(VIRT_MEMORY_MAP.fwCfg),
+    'dma-coherent': true,
+  });
+}
+
+function virtioNodes(): FdtNode[] {
+  return Array.from({ length: VIRTIO_MMIO_SLOTS }, (_, slot) => {
+    const basePa = VIRT_MEMORY_MAP.virtioMmio.basePa + BigInt(slot * VIRTIO_MMIO_STRIDE_BYTES);
+    return fdtNode(`virtio_mmio@${basePa.toString(16)}`, {
+      compatible: 'virtio,mmio',
+      reg: dtReg({ basePa, sizeBytes: VIRTIO_MMIO_STRIDE_BYTES }),
+      interrupts: cells(...dtInterrupt(VIRT_INTIDS.VIRTIO_MMIO_0 + slot, DT_IRQ_EDGE_RISING)),
+      'dma-coherent': true,
+    });
+  });
 }
 
 function chosenNode({ bootargs, rngSeed, kaslrSeed }: VirtDeviceTreeOptions): FdtNode {
@@ -222,9 +293,12 @@ export function virtDeviceTree(options: VirtDeviceTreeOptions): FdtTree {
         reg: dtReg({ basePa: VIRT_MEMORY_MAP.ram.basePa, sizeBytes: ramSizeBytes }),
       }),
       cpusNode(options),
-      gicNode(),
-      timerNode(),
+      gicNode(options.gic ?? 3),
+      timerNode(options),
       ...peripheralNodes(),
+      ...gpioNodes(),
+      fwCfgNode(),
+      ...virtioNodes(),
       ...extraNodes,
       chosenNode(options),
     ],

@@ -9,11 +9,11 @@ static uint8x16_t any(void) {
   return vreinterpretq_u8_u64(vld1q_u64(pair));
 }
 
-#define SEE(v)                                  \
-  do {                                          \
-    __typeof__(v) seen = (v);                   \
-    note(&seen, sizeof seen);                   \
-  } while (0)
+#define SEE(v)                \
+  ({                          \
+    __typeof__(v) seen = (v); \
+    note(&seen, sizeof seen); \
+  })
 
 #define LANES(name, vector, suffix, from)                                                                     \
   static void name(void) {                                                                                    \

@@ -1,0 +1,59 @@
+// `node scripts/guest-programs.mjs [FOLDER]`: builds test/guest/programs/*.c as static arm64 programs into a folder
+// (.cache/guest-programs unless told) and runs each under QEMU's user-mode emulation; NAME.expected is what it prints
+// and its exit status.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ROOT } from './checkout.mjs';
+
+const SOURCES = join(ROOT, 'test', 'guest', 'programs');
+const COMPILER = 'aarch64-linux-gnu-gcc';
+const EMULATOR = 'qemu-aarch64';
+// No contraction and no host tuning: the same instructions whatever the compiler's defaults are.
+const OPTIONS = [
+  '-static',
+  '-O2',
+  '-Wall',
+  '-Wextra',
+  '-frounding-math',
+  '-ffp-contract=off',
+  '-march=armv8-a+crc+crypto',
+];
+
+/** Tools that are needed and not installed. */
+export function missingGuestTools() {
+  return [COMPILER, EMULATOR].filter((tool) => spawnSync(tool, ['--version']).status !== 0);
+}
+
+/** Names of the programs, in order. */
+export function guestProgramNames() {
+  const sources = readdirSync(SOURCES).filter((file) => file.endsWith('.c'));
+  return sources.map((file) => file.slice(0, -2)).sort();
+}
+
+/** Builds the programs into a folder: `[{ name, path }]`. */
+export function buildGuestPrograms(folder) {
+  mkdirSync(folder, { recursive: true });
+  return guestProgramNames().map((name) => {
+    const path = join(folder, name);
+    execFileSync(COMPILER, [...OPTIONS, '-o', path, join(SOURCES, `${name}.c`), '-pthread', '-lm']);
+    return { name, path };
+  });
+}
+
+/** What a program prints under QEMU and its exit status (which depends on all it found): `{ output, status }`. */
+export function expectedResult(path) {
+  const { stdout, status, signal, stderr } = spawnSync(EMULATOR, [path], { encoding: 'utf8', timeout: 60_000 });
+  if (status === null) throw new Error(`${path}: ended by ${signal}: ${stderr}`);
+  return { output: stdout, status };
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const folder = resolve(process.argv[2] ?? join(ROOT, '.cache', 'guest-programs'));
+  for (const { name, path } of buildGuestPrograms(folder)) {
+    const { output, status } = expectedResult(path);
+    writeFileSync(`${path}.expected`, `${output}exit ${status}\n`);
+    console.log(`${name}: exit ${status}`);
+  }
+}

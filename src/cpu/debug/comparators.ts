@@ -1,0 +1,136 @@
+/**
+ * What a breakpoint or watchpoint register pair matches: DDI 0487, "Breakpoint Instruction exceptions" to "Watchpoint
+ * exceptions". Reserved settings behave as disabled; BAS that is not contiguous, or not all ones with a MASK, too.
+ */
+import type { ImplementedEls } from '../../arch/profiles.ts';
+
+/** DBGBVRn_EL1 or DBGWVRn_EL1, and the low 32 bits of its control register. */
+export interface Comparator {
+  readonly value: bigint;
+  readonly control: number;
+}
+
+/** What a match depends on besides addresses. */
+export interface DebugContext {
+  readonly el: number;
+  readonly secure: boolean;
+  readonly els: ImplementedEls;
+  /** CONTEXTIDR_EL1, unsigned 32 bits. */
+  readonly contextId: number;
+  /** VTTBR_EL2.VMID, or undefined where EL2 does not count: at EL2, EL3, and while it is disabled. */
+  readonly vmid: number | undefined;
+}
+
+/** Bits 48:0: what addresses are compared in. */
+const VA_MASK = (1n << 49n) - 1n;
+const E = 1;
+
+const field = (control: number, lsb: number, width: number): number => (control >>> lsb) & ((1 << width) - 1);
+
+/** HMC:SSC:PxC of a control register, as five bits. */
+function security(control: number): number {
+  return (field(control, 13, 1) << 4) | (field(control, 14, 2) << 2) | field(control, 1, 2);
+}
+
+/** Values of HMC:SSC:PxC that select nothing in AArch64 state of this architecture version. */
+function reserved(hmcSscPxc: number, els: ImplementedEls): boolean {
+  const hmc = hmcSscPxc >> 4;
+  const ssc = (hmcSscPxc >> 2) & 3;
+  const pxc = hmcSscPxc & 3;
+  if (!hmc) return ssc === 3 || pxc === 0 || (!els.el3 && ssc !== 0);
+  if (ssc === 3) return pxc !== 0 || !els.el2;
+  if (ssc === 2) return pxc === 2 || !els.el3;
+  return !(pxc & 1) || (!els.el3 && (ssc === 1 || !els.el2));
+}
+
+/** Whether the comparator is for the Exception level `el` (0 for unprivileged accesses) in this Security state. */
+export function levelMatches(control: number, el: number, c: DebugContext): boolean {
+  const all = security(control);
+  if (reserved(all, c.els)) return false;
+  const hmc = all >> 4 === 1;
+  const ssc = (all >> 2) & 3;
+  if (ssc === 1 && c.secure) return false;
+  if (ssc === 2 && !c.secure) return false;
+  if (el === 3) return hmc && !(ssc & 1);
+  if (el === 2) return hmc && all !== 0b11000;
+  return (all & (el === 1 ? 1 : 2)) !== 0;
+}
+
+/** Type of a breakpoint, DBGBCR_EL1.BT. */
+const BT = { ADDRESS: 0, LINKED: 1, CONTEXT: 2, VMID: 8 } as const;
+
+/** What the comparator holds besides an address: true when Context ID and VMID, as far as it names them, are current. */
+function contextValueMatches({ value, control }: Comparator, c: DebugContext): boolean {
+  const type = field(control, 20, 4) & ~BT.LINKED;
+  if (type !== BT.CONTEXT && type !== BT.VMID && type !== (BT.CONTEXT | BT.VMID)) return false;
+  if (type & BT.CONTEXT && (c.el > 1 || Number(value & 0xffff_ffffn) !== c.contextId)) return false;
+  return !(type & BT.VMID) || c.vmid === Number((value >> 32n) & 0xffn);
+}
+
+/**
+ * Whether what a comparator is linked to matches: it must be enabled, context-aware and of a linked context type.
+ *
+ * @param lbn - DBGxCR_EL1.LBN
+ */
+export function linkMatches(
+  lbn: number,
+  breakpoints: readonly Comparator[],
+  firstContext: number,
+  c: DebugContext,
+): boolean {
+  const linked = breakpoints[lbn];
+  if (!linked || lbn < firstContext || !(linked.control & E)) return false;
+  return (field(linked.control, 20, 4) & BT.LINKED) !== 0 && contextValueMatches(linked, c);
+}
+
+/** What breakpoint `n` stops at now: an address, every instruction, or nothing. */
+export function breakpointScope(
+  n: number,
+  breakpoints: readonly Comparator[],
+  firstContext: number,
+  c: DebugContext,
+): bigint | 'all' | undefined {
+  const b = breakpoints[n]!;
+  if (!(b.control & E) || !levelMatches(b.control, c.el, c)) return undefined;
+  const type = field(b.control, 20, 4);
+  if (type === BT.ADDRESS || type === BT.LINKED) {
+    if (type === BT.LINKED && !linkMatches(field(b.control, 16, 4), breakpoints, firstContext, c)) return undefined;
+    return b.value & VA_MASK & ~3n;
+  }
+  return n >= firstContext && !(type & BT.LINKED) && contextValueMatches(b, c) ? 'all' : undefined;
+}
+
+/** The address as breakpoints and watchpoints compare it: its bits 48:0. */
+export function comparedAddress(va: bigint): bigint {
+  return va & VA_MASK;
+}
+
+/** The bytes a watchpoint watches, as one range of compared addresses; undefined when there are none. */
+export function watchedRange({ value, control }: Comparator): { first: bigint; last: bigint } | undefined {
+  const bas = field(control, 5, 8);
+  const mask = field(control, 24, 5);
+  if (!(control & E) || bas === 0) return undefined;
+  if (mask > 0) {
+    if (mask < 3 || bas !== 0xff) return undefined;
+    const size = 1n << BigInt(mask);
+    const first = value & VA_MASK & ~(size - 1n);
+    return { first, last: first + size - 1n };
+  }
+  const low = 31 - Math.clz32(bas & -bas);
+  const high = 31 - Math.clz32(bas);
+  if (bas !== (1 << (high + 1)) - (1 << low)) return undefined;
+  const word = (value & 4n) !== 0n;
+  // A value that is a multiple of 4 only: BAS[3:0] choose among the four bytes of the word, BAS[7:4] must be zero.
+  if (word && high > 3) return undefined;
+  const base = value & VA_MASK & (word ? ~3n : ~7n);
+  return { first: base + BigInt(low), last: base + BigInt(high) };
+}
+
+/** What kinds of access a watchpoint is for, DBGWCR_EL1.LSC: bit 0 loads, bit 1 stores. */
+export function watchedKinds(control: number): number {
+  return field(control, 3, 2);
+}
+/** Whether a watchpoint is linked (DBGWCR_EL1.WT), and to what (LBN). */
+export function watchpointLink(control: number): number | undefined {
+  return field(control, 20, 1) ? field(control, 16, 4) : undefined;
+}

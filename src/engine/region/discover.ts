@@ -1,0 +1,117 @@
+import type { Block, Fragment, IrNode } from '../../ir/types.ts';
+
+/** Most instructions of a region: past it V8's compile time grows faster than what the code gains. */
+export const REGION_INSTRUCTIONS_MAX = 256;
+/** Most basic blocks of a region. */
+export const REGION_BLOCKS_MAX = 64;
+/** Instructions in a page of guest code. */
+const PAGE_INSTRUCTIONS = 1024;
+
+/** One instruction of a region, lifted with its operands. */
+export interface RegionInstruction {
+  /** Number of the instruction in its page, 0 to 1023. */
+  readonly index: number;
+  readonly fragment: Fragment;
+}
+
+/** Instructions that run one after the other; only the last may branch. */
+export interface BasicBlock {
+  readonly first: number;
+  readonly instructions: readonly RegionInstruction[];
+  /** Blocks that this one continues with, by their first instruction, as far as they lie in the region. */
+  readonly successors: readonly number[];
+  /** Whether what follows in sequence is reached from the last instruction. */
+  readonly fallsThrough: boolean;
+}
+
+/** How an instruction ends. */
+interface Ending {
+  /** Instruction in the page that a direct branch goes to, when it lies in the page and is no call. */
+  readonly target?: number;
+  /** A direct branch to somewhere else, an indirect one, or a helper that leaves. */
+  readonly leaves: boolean;
+  readonly fallsThrough: boolean;
+}
+
+function lastOf(block: Block): IrNode | undefined {
+  return block.at(-1);
+}
+
+/** X30 written as state: a branch with link, whose target is a function of its own. */
+function links(block: Block): boolean {
+  return block.some((n) => n.op === 'set' && n.field.name === 'X30');
+}
+
+function branchTarget(node: IrNode, index: number): number | undefined {
+  const offset = node.args[0]!;
+  if (offset.op !== 'const64') return undefined;
+  const target = index + Number(BigInt.asIntN(64, offset.value) / 4n);
+  return target >= 0 && target < PAGE_INSTRUCTIONS ? target : undefined;
+}
+
+/** What follows an instruction: read off its last operation. */
+export function endingOf(fragment: Fragment, index: number): Ending {
+  const last = lastOf(fragment.body);
+  if (!last) return { leaves: false, fallsThrough: true };
+  if (last.op === 'branchrel') return { target: links(fragment.body) ? undefined : branchTarget(last, index), leaves: true, fallsThrough: false };
+  if (last.op === 'branch') return { leaves: true, fallsThrough: false };
+  if (last.op === 'call' && last.helper.effect === 'leave') return { leaves: true, fallsThrough: false };
+  if (last.op === 'if') {
+    const inner = lastOf(last.yes);
+    if (inner?.op === 'branchrel') return { target: branchTarget(inner, index), leaves: true, fallsThrough: true };
+  }
+  return { leaves: false, fallsThrough: true };
+}
+
+/**
+ * The basic blocks reached from an instruction by direct branches within its page.
+ *
+ * @param lift - the instruction lifted with its operands, or undefined where none can be had
+ */
+export function discover(head: number, lift: (index: number) => Fragment | undefined): Map<number, BasicBlock> {
+  const lifted = new Map<number, RegionInstruction & { ending: Ending }>();
+  const leaders = new Set<number>([head]);
+  const queue = [head];
+  // First the instructions and the places that branches lead to.
+  while (queue.length > 0 && lifted.size < REGION_INSTRUCTIONS_MAX) {
+    for (let index = queue.shift()!; index < PAGE_INSTRUCTIONS && !lifted.has(index); index++) {
+      const fragment = lifted.size < REGION_INSTRUCTIONS_MAX ? lift(index) : undefined;
+      if (!fragment) break;
+      const ending = endingOf(fragment, index);
+      lifted.set(index, { index, fragment, ending });
+      for (const next of [ending.target, ending.leaves && ending.fallsThrough ? index + 1 : undefined]) {
+        if (next === undefined || leaders.has(next) || leaders.size >= REGION_BLOCKS_MAX) continue;
+        leaders.add(next);
+        queue.push(next);
+      }
+      if (!ending.fallsThrough) break;
+    }
+  }
+  return cut(lifted, leaders);
+}
+
+/** Cuts the instructions at the places that are jumped to. */
+function cut(lifted: ReadonlyMap<number, RegionInstruction & { ending: Ending }>, leaders: ReadonlySet<number>): Map<number, BasicBlock> {
+  const blocks = new Map<number, BasicBlock>();
+  for (const first of leaders) {
+    const instructions: RegionInstruction[] = [];
+    let index = first;
+    let ending: Ending = { leaves: false, fallsThrough: true };
+    for (; lifted.has(index) && (index === first || !leaders.has(index)); index++) {
+      const instruction = lifted.get(index)!;
+      instructions.push(instruction);
+      ending = instruction.ending;
+      if (ending.leaves) {
+        index++;
+        break;
+      }
+    }
+    if (instructions.length === 0) continue;
+    const next = [ending.target, ending.fallsThrough ? index : undefined].filter((n) => n !== undefined);
+    blocks.set(first, { first, instructions, successors: [...new Set(next)], fallsThrough: ending.fallsThrough });
+  }
+  for (const [first, block] of blocks) {
+    blocks.set(first, { ...block, successors: block.successors.filter((s) => blocks.has(s)) });
+  }
+  return blocks;
+}

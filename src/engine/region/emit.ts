@@ -1,0 +1,401 @@
+import { PE_DERIVED, PE_STATE, SLOT_SP, SLOT_ZR, X_BASE } from '../../arch/pestate.ts';
+import type { Block, Fragment, IrNode, RegOperand } from '../../ir/types.ts';
+import { CPU, IP } from '../emit/emission.ts';
+import { HANDLER_TYPE, HandlerEmitter } from '../emit.ts';
+import { RECORD_BYTES } from '../records.ts';
+import type { ModuleWriter } from '../wasm/binary.ts';
+import { OP } from '../wasm/opcodes.ts';
+import { RegionCode } from './code.ts';
+import type { BasicBlock, RegionInstruction } from './discover.ts';
+import { emitShortForm, FLAGS, type FlagsKind, hasShortForm, lazyFlags } from './flags.ts';
+import { type Structure, structureOf } from './structure.ts';
+
+/** Name of the imported function that works flags out; see `flagsFunction`. */
+export const FLAGS_IMPORT = 'flags';
+/** Name of the imported function that runs the head of a region as a single instruction. */
+export const FALLBACK_IMPORT = 'fallback';
+const NO_LAYOUT = { registers: [], immediates: {} };
+/** Offsets of the X registers, XZR and SP in a PE's block. */
+const X_END = X_BASE + (SLOT_SP + 1) * 8;
+
+/** What made the flags, as far as it is known at this place of the code. */
+type Known = FlagsKind | undefined;
+
+/**
+ * Emits a region: one function with the type of a handler that runs many instructions.
+ *
+ * General-purpose registers wait in locals, and every write also goes to the PE's block: so a fault, an exit or a call
+ * finds the state complete without code for each place. Flags are kept as what made them. The budget is charged block
+ * by block; a block that does not fit is left to the interpreter, so a grant ends exactly.
+ */
+export class RegionEmitter {
+  readonly code = new RegionCode(2);
+  readonly module: ModuleWriter;
+  /** Address of the record of instruction 0 of the page. */
+  private readonly records: number;
+  private readonly head: number;
+  private readonly blocks: ReadonlyMap<number, BasicBlock>;
+  private readonly structure: Structure;
+  private readonly left: number;
+  private readonly bail: number;
+  private readonly xs = new Map<number, number>();
+  private readonly kind: number;
+  private readonly fx: number;
+  private readonly fy: number;
+  private readonly labels: { node: number; loop: boolean; label: number }[] = [];
+  private writesFlags = false;
+  /** Flags at the place being written. */
+  known: Known;
+  /** Instructions of the block behind the one being written. */
+  rest = 0;
+
+  constructor(module: ModuleWriter, records: number, head: number, blocks: ReadonlyMap<number, BasicBlock>) {
+    this.module = module;
+    this.records = records;
+    this.head = head;
+    this.blocks = blocks;
+    this.structure = structureOf({ head, successors: new Map([...blocks].map(([n, b]) => [n, b.successors])) });
+    const c = this.code;
+    this.left = c.lasting('i32');
+    this.bail = c.lasting('i32');
+    this.kind = c.lasting('i32');
+    this.fx = c.lasting('i64');
+    this.fy = c.lasting('i64');
+    for (const block of blocks.values()) for (const i of block.instructions) this.collect(i.fragment.body, i.fragment);
+  }
+
+  /** Gives every general-purpose register of the region a local, and sees whether flags are made. */
+  private collect(nodes: readonly IrNode[], fragment: Fragment): void {
+    for (const n of nodes) {
+      if ('reg' in n && n.op !== 'getv' && n.op !== 'setv') this.local(slotOf(n.reg, fragment));
+      if ((n.op === 'get' || n.op === 'set') && isX(n.field.offset)) this.local((n.field.offset - X_BASE) / 8);
+      if (n.op === 'set' && n.field === PE_STATE.NZCV) this.writesFlags = true;
+      if (n.op === 'if') {
+        this.collect(n.yes, fragment);
+        this.collect(n.no, fragment);
+      }
+    }
+  }
+  private local(slot: number): void {
+    if (slot !== SLOT_ZR && !this.xs.has(slot)) this.xs.set(slot, this.code.lasting('i64'));
+  }
+
+  /** The function's code. */
+  emit(): Uint8Array {
+    const c = this.code;
+    const first = this.blocks.get(this.head)!.instructions.length;
+    // The run loop has charged one step. When the first block does not fit, the head runs as a single instruction.
+    c.get(CPU).mem(OP.i32_load, PE_DERIVED.budget.offset).i32(1).op(OP.i32_add).tee(this.left);
+    c.i32(first).op(OP.i32_lt_u).if();
+    c.get(CPU).get(IP).call(this.module.importFunc(FALLBACK_IMPORT, HANDLER_TYPE)).op(OP.return).end();
+    for (const [slot, local] of this.xs) c.get(CPU).mem(OP.i64_load, X_BASE + slot * 8).set(local);
+    if (this.writesFlags) c.get(CPU).mem(OP.i32_load, PE_STATE.NZCV.offset).op(OP.i64_extend_i32_u).set(this.fx);
+    this.known = FLAGS.RAW;
+    this.tree(this.head);
+    c.op(OP.unreachable);
+    return c.finish();
+  }
+
+  // --- nesting ---
+
+  private tree(node: number): void {
+    const merges = this.structure.children.get(node)!.filter((n) => this.structure.merges.has(n)).reverse();
+    if (!this.structure.loops.has(node)) return this.within(node, merges);
+    const label = this.code.open('loop');
+    this.labels.push({ node, loop: true, label });
+    this.known = undefined; // the flags may come from anywhere in the loop
+    this.within(node, merges);
+    this.labels.pop();
+    this.code.end();
+    // Every path inside ends in a branch, but the loop's end has to be told.
+    this.code.op(OP.unreachable);
+  }
+  private within(node: number, merges: readonly number[]): void {
+    const [last, ...others] = merges;
+    if (last === undefined) return this.block(this.blocks.get(node)!);
+    const label = this.code.open('block');
+    this.labels.push({ node: last, loop: false, label });
+    this.within(node, others);
+    this.labels.pop();
+    this.code.end();
+    this.known = undefined;
+    this.tree(last);
+  }
+
+  /** Goes on at an instruction of the page: inside the region where that can be, else by way of the run loop. */
+  goto(from: number, to: number): void {
+    const inside = this.blocks.get(from)!.successors.includes(to) && !this.structure.irreducible.has(`${from}:${to}`);
+    if (!inside) return this.exit(to);
+    const backwards = this.structure.order.get(to)! <= this.structure.order.get(from)!;
+    const label = this.labels.findLast((l) => l.node === to && l.loop === backwards);
+    if (label) {
+      this.code.br(label.label);
+      return;
+    }
+    const [known, mark] = [this.known, this.code.mark()];
+    this.tree(to);
+    this.known = known;
+    this.code.setMark(mark);
+  }
+
+  // --- blocks ---
+
+  private block(block: BasicBlock): void {
+    const c = this.code;
+    const count = block.instructions.length;
+    c.get(this.left).i32(count).op(OP.i32_sub).tee(this.left).i32(0).op(0x48).if();
+    c.get(this.left).i32(count).op(OP.i32_add).set(this.left);
+    this.exit(block.first);
+    c.end();
+    block.instructions.forEach((instruction, n) => {
+      this.rest = count - 1 - n;
+      this.instruction(block, instruction);
+    });
+    const last = block.instructions.at(-1)!;
+    if (block.fallsThrough) this.goto(block.first, last.index + 1);
+  }
+
+  private instruction(block: BasicBlock, { index, fragment }: RegionInstruction): void {
+    const c = this.code;
+    c.nextInstruction();
+    c.i32(this.recordOf(index)).set(IP);
+    const emitter = new InstructionEmitter(this, fragment, block.first, index);
+    emitter.write();
+    if (emitter.mayResume) {
+      // A call in this instruction asked for the boundary behind it.
+      c.get(this.bail).if();
+      this.leave(index + 1);
+      c.end();
+    }
+  }
+  recordOf(index: number): number {
+    return this.records + index * RECORD_BYTES;
+  }
+
+  // --- leaving ---
+
+  /** Puts budget and flags where everybody finds them. */
+  sync(refund: number): void {
+    const c = this.code;
+    c.get(CPU).get(this.left);
+    if (refund) c.i32(refund).op(OP.i32_add);
+    c.mem(OP.i32_store, PE_DERIVED.budget.offset);
+    if (!this.writesFlags) return;
+    c.get(CPU);
+    this.flags();
+    c.mem(OP.i32_store, PE_STATE.NZCV.offset);
+  }
+  /** Goes on at an instruction by way of the run loop; the state is complete afterwards. */
+  private exit(index: number): void {
+    this.sync(0);
+    this.code.i32(this.recordOf(index)).op(OP.return);
+  }
+  /** As `exit`, when the budget in the PE's block is already right. */
+  private leave(index: number): void {
+    const c = this.code;
+    if (this.writesFlags) {
+      c.get(CPU);
+      this.flags();
+      c.mem(OP.i32_store, PE_STATE.NZCV.offset);
+    }
+    c.i32(this.recordOf(index)).op(OP.return);
+  }
+
+  /** Before a call that may look at the PE: it has taken this instruction's step, not those behind it. */
+  observed(): void {
+    this.sync(this.rest);
+  }
+  /** After a call that went on: it may have ended the grant. */
+  resumed(): void {
+    const c = this.code;
+    c.get(CPU).mem(OP.i32_load, PE_DERIVED.budget.offset).i32(this.rest).op(OP.i32_sub).tee(this.left).i32(0).op(0x48).set(this.bail);
+  }
+
+  // --- registers and flags ---
+
+  x(slot: number): number | undefined {
+    return this.xs.get(slot);
+  }
+  /** Leaves NZCV on the stack. */
+  flags(): void {
+    const c = this.code;
+    if (!this.writesFlags) {
+      c.get(CPU).mem(OP.i32_load, PE_STATE.NZCV.offset);
+      return;
+    }
+    if (this.known === FLAGS.RAW) {
+      c.get(this.fx).op(OP.i32_wrap_i64);
+      return;
+    }
+    if (this.known === undefined) c.get(this.kind);
+    else c.i32(this.known);
+    c.get(this.fx).get(this.fy).call(this.module.importFunc(FLAGS_IMPORT, { params: ['i32', 'i64', 'i64'], results: ['i32'] }));
+  }
+  /** Notes what makes the flags; the operands are on the stack already when `pushed`. */
+  setFlags(kind: FlagsKind, pushX: () => void, pushY: (() => void) | undefined): void {
+    const c = this.code;
+    const x = c.local('i64');
+    pushX();
+    c.set(x);
+    if (pushY) {
+      pushY();
+      c.set(this.fy);
+    }
+    c.get(x).set(this.fx).i32(kind).set(this.kind);
+    this.known = kind;
+  }
+  /** Whether a condition can be told from what made the flags, at this place. */
+  knows(cond: number): boolean {
+    return this.known !== undefined && hasShortForm(this.known, cond);
+  }
+  /** Writes a condition that it `knows`. */
+  condition(cond: number): void {
+    emitShortForm(this.code, this.known!, cond, this.fx, this.fy);
+  }
+}
+
+function isX(offset: number): boolean {
+  return offset >= X_BASE && offset < X_END;
+}
+
+function slotOf(reg: RegOperand, fragment: Fragment): number {
+  const n = (reg.constant! + reg.plus) & 31;
+  return n === SLOT_ZR && fragment.spFields.has(reg.field) ? SLOT_SP : n;
+}
+
+/** Emits one instruction of a region: as a handler would, but for registers, flags and branches. */
+class InstructionEmitter extends HandlerEmitter {
+  /** A call may have gone on and asked for a boundary. */
+  mayResume = false;
+  /** What was known of the flags where an arm of a conditional begins. */
+  private readonly arms = new Map<Block, { readonly at: Known }>();
+  private readonly region: RegionEmitter;
+  private readonly from: number;
+  private readonly index: number;
+
+  constructor(region: RegionEmitter, fragment: Fragment, from: number, index: number) {
+    super(region.module, NO_LAYOUT, fragment, region.code);
+    this.region = region;
+    this.from = from;
+    this.index = index;
+  }
+
+  write(): void {
+    this.body();
+  }
+  observed(): void {
+    this.region.observed();
+  }
+  resumed(): void {
+    this.mayResume = true;
+    this.region.resumed();
+  }
+
+  protected override skips(node: IrNode): boolean {
+    return node.op === 'get' && node.field === PE_STATE.NZCV && everyUse(this.fragment.body, node, (n) => n.op === 'cond' && this.region.knows(n.cond));
+  }
+  override block(block: Block): void {
+    const known = this.arms.get(block);
+    if (known) this.region.known = known.at;
+    super.block(block);
+  }
+  protected override expression(node: IrNode): void {
+    if (node.op === 'cond' && node.args[0]!.op === 'get' && this.region.knows(node.cond)) this.region.condition(node.cond);
+    else super.expression(node);
+  }
+
+  protected override effect(node: IrNode): void {
+    switch (node.op) {
+      case 'getx':
+      case 'getw':
+        this.getX(slotOf(node.reg, this.fragment), node.op === 'getw');
+        return;
+      case 'setx':
+      case 'setw':
+        this.setX(slotOf(node.reg, this.fragment), node.args[0]!, node.op === 'setw');
+        return;
+      case 'get':
+        if (node.field === PE_STATE.NZCV) return this.region.flags();
+        if (isX(node.field.offset)) return this.getX((node.field.offset - X_BASE) / 8, false);
+        break;
+      case 'set':
+        if (node.field === PE_STATE.NZCV) return this.setFlags(node.args[0]!);
+        if (isX(node.field.offset)) return this.setX((node.field.offset - X_BASE) / 8, node.args[0]!, false);
+        break;
+      case 'branch':
+        this.region.sync(0);
+        break;
+      case 'branchrel':
+        return this.branchRelative(node.args[0]!);
+      case 'if':
+        return this.conditional(node);
+    }
+    super.effect(node);
+  }
+
+  private getX(slot: number, narrow: boolean): void {
+    const local = this.region.x(slot);
+    if (local === undefined) {
+      if (narrow) this.code.i32(0);
+      else this.code.i64(0n);
+      return;
+    }
+    this.code.get(local);
+    if (narrow) this.code.op(OP.i32_wrap_i64);
+  }
+  private setX(slot: number, value: IrNode, narrow: boolean): void {
+    const local = this.region.x(slot);
+    if (local === undefined) return;
+    this.value(value);
+    if (narrow) this.code.op(OP.i64_extend_i32_u);
+    this.code.set(local).get(CPU).get(local).mem(OP.i64_store, X_BASE + slot * 8);
+  }
+
+  private setFlags(value: IrNode): void {
+    const lazy = lazyFlags(value);
+    const push = (node: IrNode) => (): void => {
+      this.value(node);
+      if (node.ty === 'i32') this.code.op(OP.i64_extend_i32_u);
+    };
+    if (lazy) this.region.setFlags(lazy.kind, push(lazy.x), lazy.y && push(lazy.y));
+    else this.region.setFlags(FLAGS.RAW, push(value), undefined);
+  }
+
+  private branchRelative(offset: IrNode): void {
+    if (offset.op === 'const64') {
+      const target = this.index + Number(BigInt.asIntN(64, offset.value) / 4n);
+      if (target >= 0 && target < 1024) return this.region.goto(this.from, target);
+    }
+    this.region.sync(0);
+    const c = this.code;
+    c.get(CPU).get(CPU).mem(OP.i64_load, PE_DERIVED.pageVa.offset).i64(BigInt(this.index * 4)).op(OP.i64_add);
+    this.value(offset);
+    c.op(OP.i64_add).mem(OP.i64_store, PE_STATE.PC.offset).i32(0).op(OP.return);
+  }
+
+  /** What is known of the flags holds on each path for itself. */
+  private conditional(node: IrNode): void {
+    if (node.op !== 'if') return;
+    const { region } = this;
+    const before = region.known;
+    this.arms.set(node.yes, { at: before });
+    this.arms.set(node.no, { at: before });
+    super.effect(node);
+    const changed = writesFlags(node.yes) || writesFlags(node.no);
+    region.known = changed ? undefined : before;
+  }
+}
+
+function writesFlags(nodes: readonly IrNode[]): boolean {
+  return nodes.some((n) => (n.op === 'set' && n.field === PE_STATE.NZCV) || (n.op === 'if' && (writesFlags(n.yes) || writesFlags(n.no))));
+}
+
+/** Whether every node that takes `value` as an operand satisfies a condition. */
+function everyUse(nodes: readonly IrNode[], value: IrNode, holds: (user: IrNode) => boolean): boolean {
+  return nodes.every((n) => {
+    if (n.args.includes(value) && !holds(n)) return false;
+    if (n.op !== 'if') return true;
+    if (n.yesValue === value || n.noValue === value) return false;
+    return everyUse(n.yes, value, holds) && everyUse(n.no, value, holds);
+  });
+}

@@ -1,0 +1,122 @@
+import type { Builder } from '../../ir/builder.ts';
+import type { Fragment } from '../../ir/types.ts';
+import { liftConstant } from '../../isa/clause.ts';
+import type { Decoder } from '../../isa/decoder.ts';
+import { HANDLER_TYPE } from '../emit.ts';
+import { type GuestMemory, PAGE_BYTES } from '../memory.ts';
+import { RAM_BASE, RECORD_BYTES, RECORD_COUNT, RECORD_PAGE_BYTES, REGION_FIRST, REGIONS_MAX } from '../records.ts';
+import { ModuleWriter } from '../wasm/binary.ts';
+import { discover } from './discover.ts';
+import { RegionEmitter } from './emit.ts';
+
+/** Regions compiled into one module at most: many small modules cost more than few large ones. */
+const REGIONS_PER_MODULE = 64;
+/** A region of fewer instructions gains nothing over its handlers. */
+const REGION_INSTRUCTIONS_MIN = 3;
+
+/** What the regions need of the interpreter. */
+export interface RegionHost {
+  readonly memory: GuestMemory;
+  readonly decoder: Decoder;
+  readonly fpCheck: (b: Builder) => void;
+  readonly table: WebAssembly.Table;
+  readonly imports: WebAssembly.Imports;
+  /** RAM page that a page of records stands for, or undefined. */
+  ramPage(records: number): number | undefined;
+}
+
+/**
+ * Hot code as WebAssembly: a region takes the place of the handler of its first instruction, and to the run loop it is
+ * a handler that takes many steps.
+ */
+export class Regions {
+  private readonly host: RegionHost;
+  private queue: number[] = [];
+  private readonly heads = new Map<number, Set<number>>();
+  private free: number[] = [];
+  private next = 0;
+  /** Regions compiled since the machine was made. */
+  compiled = 0;
+
+  constructor(host: RegionHost) {
+    this.host = host;
+  }
+
+  /** A record became hot. */
+  hot(record: number): void {
+    this.queue.push(record >>> 0);
+  }
+
+  /** Compiles what became hot. To be called between grants. */
+  compileQueued(): void {
+    while (this.queue.length > 0) this.compile(this.queue.splice(0, REGIONS_PER_MODULE));
+  }
+
+  private compile(records: readonly number[]): void {
+    const module = new ModuleWriter();
+    const made: { record: number; name: string; code: Uint8Array }[] = [];
+    for (const record of records) {
+      const code = this.emit(module, record);
+      if (code) made.push({ record, name: `r${made.length}`, code });
+    }
+    if (made.length === 0) return;
+    if (this.next + made.length - this.free.length > REGIONS_MAX) this.dropAll();
+    for (const { name, code } of made) module.func(name, HANDLER_TYPE, code);
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.finish() as BufferSource), this.host.imports);
+    for (const { record, name } of made) this.install(record, exports[name]);
+    this.compiled += made.length;
+  }
+
+  private emit(module: ModuleWriter, record: number): Uint8Array | undefined {
+    const records = record & -RECORD_PAGE_BYTES;
+    const page = this.host.ramPage(records);
+    const handler = this.host.memory.view.getUint16(record, true);
+    if (page === undefined || handler < 2 || handler >= REGION_FIRST) return undefined;
+    const head = (record - records) / RECORD_BYTES;
+    const blocks = discover(head, (index) => this.lift(page, index));
+    const size = [...blocks.values()].reduce((n, b) => n + b.instructions.length, 0);
+    if (size < REGION_INSTRUCTIONS_MIN) return undefined;
+    return new RegionEmitter(module, records, head, blocks).emit();
+  }
+  private lift(page: number, index: number): Fragment | undefined {
+    const word = this.host.memory.view.getUint32(RAM_BASE + page * PAGE_BYTES + index * 4, true);
+    const decoded = this.host.decoder.decode(word);
+    return decoded && liftConstant(decoded.clause, decoded.fields, this.host.fpCheck);
+  }
+
+  private install(record: number, region: WebAssembly.ExportValue | undefined): void {
+    const { view } = this.host.memory;
+    const slot = this.free.pop() ?? this.next++;
+    this.host.table.set(REGION_FIRST + slot, region);
+    view.setUint16(record + RECORD_COUNT, view.getUint16(record, true), true);
+    view.setUint16(record, REGION_FIRST + slot, true);
+    const records = record & -RECORD_PAGE_BYTES;
+    let heads = this.heads.get(records);
+    if (!heads) {
+      heads = new Set();
+      this.heads.set(records, heads);
+    }
+    heads.add(record);
+  }
+
+  /** Code of a page changed or its records are dropped: its regions are no longer right. True when there were any. */
+  drop(records: number): boolean {
+    const heads = this.heads.get(records);
+    if (!heads) return false;
+    this.heads.delete(records);
+    const { view } = this.host.memory;
+    for (const record of heads) {
+      const handler = view.getUint16(record, true);
+      if (handler < REGION_FIRST) continue;
+      this.host.table.set(handler, null);
+      this.free.push(handler - REGION_FIRST);
+      view.setUint16(record, view.getUint16(record + RECORD_COUNT, true), true);
+      view.setUint16(record + RECORD_COUNT, 0, true);
+    }
+    return true;
+  }
+  /** Drops every region. */
+  dropAll(): void {
+    for (const records of [...this.heads.keys()]) this.drop(records);
+  }
+}

@@ -1,0 +1,3 @@
+import { linuxSuite } from './suite.ts';
+
+linuxSuite('cortex-a57');
