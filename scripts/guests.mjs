@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Fetches the guests that the tests boot: Debian's arm64 kernel and static busybox, and makes an initramfs of them.
+// Fetches the guests that the tests boot: Debian's arm64 kernel and static busybox, and makes an initramfs of them, and
+// a second one with the modules that the board's devices and ext4 need.
 //
 //   node scripts/guests.mjs            fetch what is missing, print where it is
 //   node scripts/guests.mjs --json     the same as one JSON object on stdout
@@ -37,6 +38,25 @@ while :; do
   setsid cttyhack sh
 done
 `;
+
+/** Modules of the second initramfs, loaded in this order by its init; what they depend on comes along. */
+const MODULES = [
+  'virtio_mmio',
+  'virtio_blk',
+  'virtio_rng',
+  'virtio_console',
+  'virtio_net',
+  'crc32c_generic',
+  'ext4',
+  'gpio_keys',
+  'evdev',
+  'qemu_fw_cfg',
+];
+
+const INIT_SCRIPT_MODULES = INIT_SCRIPT.replace(
+  'echo ',
+  `for module in ${MODULES.join(' ')}; do modprobe $module; done\necho `,
+);
 
 class CannotFetch extends Error {}
 
@@ -137,17 +157,94 @@ function rawImage(bytes) {
   return raw;
 }
 
+// ---- modules -------------------------------------------------------------------------------------------------------
+
+const moduleName = (path) =>
+  path
+    .replace(/.*\//, '')
+    .replace(/\.ko(\.xz)?$/, '')
+    .replaceAll('-', '_');
+
+/** Every module below a folder, as a path relative to it. */
+function modulesBelow(dir, at = '') {
+  return readdirSync(join(dir, at), { withFileTypes: true }).flatMap((entry) => {
+    const path = at ? `${at}/${entry.name}` : entry.name;
+    if (entry.isDirectory()) return modulesBelow(dir, path);
+    return /\.ko(\.xz)?$/.test(entry.name) ? [path] : [];
+  });
+}
+
+function readModule(path) {
+  if (!path.endsWith('.xz')) return readFileSync(path);
+  return Buffer.from(mustSucceed('xz', ['-dc', path], { encoding: 'buffer' }));
+}
+
+/** Names of the modules that a module needs: the string `depends=` of its section .modinfo. */
+function dependenciesOf(bytes) {
+  const found = /\0depends=([\w,-]*)\0/.exec(bytes.toString('latin1'));
+  return (found?.[1] ?? '')
+    .split(',')
+    .filter(Boolean)
+    .map((name) => name.replaceAll('-', '_'));
+}
+
+/**
+ * MODULES and what they need, with the modules.dep that modprobe reads (modules.dep(5)), as entries of an archive. A
+ * module that a kernel has built in is not there and not missed: modprobe knows it from modules.builtin.
+ */
+function moduleEntries(modulesDir, release) {
+  const paths = new Map(modulesBelow(modulesDir).map((path) => [moduleName(path), path]));
+  const taken = new Map();
+  const take = (name) => {
+    const path = paths.get(name);
+    if (taken.has(name) || path === undefined) return;
+    const data = readModule(join(modulesDir, path));
+    taken.set(name, { path: path.replace(/\.xz$/, ''), data, needs: dependenciesOf(data) });
+    for (const needed of taken.get(name).needs) take(needed);
+  };
+  for (const name of MODULES) take(name);
+  if (!taken.has('virtio_mmio') || !taken.has('virtio_blk'))
+    throw new CannotFetch(`${modulesDir}: virtio_mmio or virtio_blk is not among the modules of the kernel package`);
+  const allNeeds = (name) => (taken.get(name)?.needs ?? []).flatMap((needed) => [needed, ...allNeeds(needed)]);
+  const line = ([name, { path }]) => {
+    const needed = [...new Set(allNeeds(name))]
+      .filter((other) => taken.has(other))
+      .map((other) => taken.get(other).path);
+    return `${path}: ${needed.join(' ')}`.trimEnd();
+  };
+  const base = `lib/modules/${release}`;
+  const files = [...taken.values()].map(({ path, data }) => [path, data]);
+  files.push(['modules.dep', Buffer.from(`${[...taken].map(line).join('\n')}\n`)]);
+  files.push(['modules.builtin', readFileSync(join(modulesDir, 'modules.builtin'))]);
+  const dirs = new Set();
+  for (const [path] of files) {
+    const parts = `${base}/${path}`.split('/').slice(0, -1);
+    for (let n = 1; n <= parts.length; n++) dirs.add(parts.slice(0, n).join('/'));
+  }
+  return [
+    ...[...dirs].map((path) => ({ path, mode: S_IFDIR | 0o755 })),
+    ...files.map(([path, data]) => ({ path: `${base}/${path}`, mode: S_IFREG | 0o644, data })),
+  ];
+}
+
 function fetchPackages(workDir) {
   const kernelPackage = kernelPackageName();
   const kernel = downloadAndUnpack(kernelPackage, workDir);
   const busybox = downloadAndUnpack(BUSYBOX_PACKAGE, workDir);
   const boot = join(kernel.rootDir, 'boot');
   const vmlinuz = findFile(boot, /^vmlinuz-/);
+  const kernelRelease = vmlinuz.replace(/.*\/vmlinuz-/, '');
+  // Of the package with merged /usr or of the one before it.
+  const modulesDir = ['usr/lib/modules', 'lib/modules']
+    .map((path) => join(kernel.rootDir, path, kernelRelease))
+    .find((path) => existsSync(path));
+  if (!modulesDir) throw new CannotFetch(`${kernelPackage}: no modules of ${kernelRelease} in it`);
   return {
     Image: rawImage(readFileSync(vmlinuz)),
     config: readFileSync(findFile(boot, /^config-/)),
     busybox: readFileSync(findFile(join(busybox.rootDir, 'bin'), /^busybox$/)),
-    kernelRelease: vmlinuz.replace(/.*\/vmlinuz-/, ''),
+    'modules.cpio': cpioNewc(moduleEntries(modulesDir, kernelRelease)),
+    kernelRelease,
     kernelPackage: `${kernelPackage} ${kernel.version}`,
     busyboxPackage: `${BUSYBOX_PACKAGE} ${busybox.version}`,
   };
@@ -208,7 +305,7 @@ function initramfs(busybox) {
 
 // ---- cache ---------------------------------------------------------------------------------------------------------
 
-const STORED_FILES = ['Image', 'config', 'busybox'];
+const STORED_FILES = ['Image', 'config', 'busybox', 'modules.cpio'];
 
 /** The manifest, when every file it names is there with the content it was stored with. */
 function readCache(dir) {
@@ -245,11 +342,17 @@ function fillCache(dir, refresh) {
   }
 }
 
-/** The archive is a pure function of busybox and this file, so it is made anew whenever it differs. */
-function refreshInitramfs(dir) {
-  const path = join(dir, 'initramfs.cpio');
-  const archive = initramfs(readFileSync(join(dir, 'busybox')));
+function refresh(path, archive) {
   if (!existsSync(path) || !readFileSync(path).equals(archive)) writeWhole(path, archive);
+}
+
+/** The archives are pure functions of what was fetched and this file, so they are made anew whenever they differ. */
+function refreshInitramfs(dir) {
+  const plain = initramfs(readFileSync(join(dir, 'busybox')));
+  refresh(join(dir, 'initramfs.cpio'), plain);
+  // The kernel unpacks archives one after the other, and what comes later replaces what was there.
+  const init = cpioNewc([{ path: 'init', mode: S_IFREG | 0o755, data: Buffer.from(INIT_SCRIPT_MODULES) }]);
+  refresh(join(dir, 'initramfs-modules.cpio'), Buffer.concat([plain, readFileSync(join(dir, 'modules.cpio')), init]));
 }
 
 function main(args) {
@@ -267,6 +370,7 @@ function main(args) {
       dir,
       kernel: join(dir, 'Image'),
       initrd: join(dir, 'initramfs.cpio'),
+      initrdModules: join(dir, 'initramfs-modules.cpio'),
       config: join(dir, 'config'),
       busybox: join(dir, 'busybox'),
       kernelRelease: manifest.kernelRelease,

@@ -10,9 +10,12 @@ const CACHE =
   process.env.UNMASKABLE_GUESTS ||
   join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'unmaskable', 'guests');
 
-/** Copies the fetched files, without the archive that is made of them. */
+const FETCHED = ['Image', 'config', 'busybox', 'modules.cpio', 'guests.json'];
+const filled = FETCHED.every((file) => existsSync(join(CACHE, file)));
+
+/** Copies the fetched files, without the archives that are made of them. */
 function fillFromCache(dir: string): void {
-  for (const file of ['Image', 'config', 'busybox', 'guests.json']) copyFileSync(join(CACHE, file), join(dir, file));
+  for (const file of FETCHED) copyFileSync(join(CACHE, file), join(dir, file));
 }
 
 /** Runs the script on a cache of its own, where no apt, dpkg or other program can be found. */
@@ -40,7 +43,7 @@ describe('scripts/guests.mjs', () => {
     expect(guests(dir, '--kernel')).toMatchObject({ status: 2, stderr: expect.stringContaining("'--kernel'") });
   });
 
-  describe.skipIf(!existsSync(join(CACHE, 'guests.json')))('with a filled cache (skipped until it ran once)', () => {
+  describe.skipIf(!filled)('with a filled cache (skipped until it ran once)', () => {
     it('needs nothing but the cache, and names what is there', () => {
       fillFromCache(dir);
       const { status, stdout } = guests(dir, '--json');
@@ -72,6 +75,22 @@ describe('scripts/guests.mjs', () => {
         expect(names).toContain(name);
       }
       expect(names.at(-1)).toBe('TRAILER!!!');
+    });
+
+    it('the second archive is the first one, then modules and what they need, then an init that loads them', () => {
+      fillFromCache(dir);
+      const { initrd, initrdModules } = JSON.parse(guests(dir, '--json').stdout);
+      const plain = readFileSync(initrd);
+      const archive = readFileSync(initrdModules);
+      expect(archive.subarray(0, plain.length).equals(plain)).toBe(true);
+      const added = namesInArchive(archive.subarray(plain.length));
+      for (const name of ['virtio_mmio', 'virtio_blk', 'virtio-rng', 'ext4', 'jbd2', 'mbcache'])
+        expect(
+          added.some((path) => path.endsWith(`/${name}.ko`)),
+          name,
+        ).toBe(true);
+      expect(added.some((path) => path.endsWith('/modules.dep'))).toBe(true);
+      expect(added.at(-2)).toBe('init');
     });
 
     it('a damaged file is not taken for the guest', () => {

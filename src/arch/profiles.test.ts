@@ -234,7 +234,7 @@ describe('profiles', () => {
     expect(hex).toEqual({
       MIDR_EL1: '0xf0550',
       ID_AA64PFR0_EL1: '0x1100000011001011',
-      ID_AA64DFR0_EL1: '0x10305006',
+      ID_AA64DFR0_EL1: '0x10305106',
       ID_AA64ISAR0_EL1: '0x10211120',
       ID_AA64ISAR1_EL1: '0x100000',
       ID_AA64MMFR0_EL1: '0x101025',

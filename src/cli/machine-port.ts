@@ -7,6 +7,7 @@ export interface MachineRequest {
   readonly cpus?: number;
   readonly memoryBytes?: number;
   readonly cpu?: 'full' | 'cortex-a57';
+  readonly gic?: 2 | 3;
 }
 
 /**

@@ -21,6 +21,7 @@ interface RunFlags {
   readonly cpus: string;
   readonly memory: string;
   readonly cpu: string;
+  readonly gic?: string;
   readonly until?: string;
   readonly failOn?: string;
   readonly maxSteps?: string;
@@ -57,6 +58,11 @@ function parseCpu(name: string): 'full' | 'cortex-a57' {
   throw new UsageError('E_CPU', `--cpu '${name}': no such processor. Known: full, cortex-a57.`);
 }
 
+function parseGic(version: string): 2 | 3 {
+  if (version === '2' || version === '3') return version === '2' ? 2 : 3;
+  throw new UsageError('E_GIC', `--gic '${version}': no such interrupt controller. Known: 2, 3.`);
+}
+
 function parseCpus(text: string): number {
   const cpus = parseCount('--cpus', text);
   if (cpus < 1) throw new UsageError('E_CPUS', `--cpus '${text}': a machine has at least one CPU. Give 1 or more.`);
@@ -70,6 +76,7 @@ function machineRequest(flags: RunFlags, host: Host): MachineRequest {
     cpus: parseCpus(flags.cpus),
     memoryBytes: parseSize('--memory', flags.memory),
     cpu: parseCpu(flags.cpu),
+    gic: flags.gic === undefined ? undefined : parseGic(flags.gic),
   };
   const kernel = readInput(host, '--kernel', flags.kernel);
   return {
@@ -133,6 +140,7 @@ function buildProgram(host: Host, version: string, done: (exitCode: number) => v
     .option('--cpus <N>', 'number of CPUs', '1')
     .option('--memory <SIZE>', 'RAM, e.g. 512M or 2G', DEFAULT_MEMORY)
     .option('--cpu <NAME>', 'full or cortex-a57', 'full')
+    .option('--gic <VERSION>', 'interrupt controller GICv2 or GICv3: 2 or 3 (default: 3)')
     .option('--until <REGEX>', 'end with exit code 0 when the console shows this')
     .option('--fail-on <REGEX>', 'end with exit code 1 when the console shows this')
     .option('--max-steps <N>', 'end with exit code 3 after N steps, e.g. 5G')

@@ -3,6 +3,7 @@ import { DATA_TLB_BASE, DATA_TLB_ENTRIES, PE_DERIVED, PE_STATE } from '../arch/p
 import type { Interpreter } from '../engine/interpreter.ts';
 import { type GuestMemory, PAGE_BYTES } from '../engine/memory.ts';
 import { RAM_BASE } from '../engine/records.ts';
+import type { Debug } from './debug/debug.ts';
 import type { Exceptions } from './exceptions.ts';
 import type { Mmu, Translation } from './mmu.ts';
 import type { BusPort } from './ports.ts';
@@ -16,6 +17,9 @@ const ALWAYS_ALIGNED = 1 << 10;
 const UNPRIVILEGED = 1 << 11;
 const READ_FOR_WRITE = 1 << 13;
 
+/** What DC IVAC acts on: CTR_EL0.DminLine. */
+const LINE_BYTES = 64;
+
 /** Loads, stores and fetches that generated code could not make by itself. */
 export class MemoryAccess {
   private readonly s: PeState;
@@ -25,6 +29,9 @@ export class MemoryAccess {
   private readonly bus: BusPort;
   private readonly ramBasePa: number;
   private readonly engine: () => Interpreter;
+  private readonly debug: Debug;
+  /** A fetch is ending in an exception: a step that the engine has not counted yet. */
+  fetching = false;
 
   constructor(parts: {
     s: PeState;
@@ -34,6 +41,7 @@ export class MemoryAccess {
     bus: BusPort;
     ramBasePa: number;
     engine: () => Interpreter;
+    debug: Debug;
   }) {
     this.s = parts.s;
     this.memory = parts.memory;
@@ -42,6 +50,7 @@ export class MemoryAccess {
     this.bus = parts.bus;
     this.ramBasePa = parts.ramBasePa;
     this.engine = parts.engine;
+    this.debug = parts.debug;
   }
 
   // --- faults ---
@@ -100,6 +109,8 @@ export class MemoryAccess {
           : this.dataAbort(hi2, lo2, this.translate(hi2, lo2, how).fault, true);
       }
       if (probe.device) return this.dataAbort(hi2, lo2, FSC.Alignment, true);
+      // Nothing may be written when a watchpoint is on the second page; the first page's faults come first.
+      if (this.debug.watching && this.translate(hi, lo, how).fault < 0 && this.watched(hi, lo, bytes, how)) return 1;
     }
     return this.within(hi, lo, first, 0, how) || this.within(hi2, lo2, bytes - first, first, how);
   }
@@ -121,8 +132,12 @@ export class MemoryAccess {
   /** Bytes that lie in one page; `done` bytes of the value come before them. */
   private within(hi: number, lo: number, bytes: number, done: number, how: How): number {
     const t = this.translate(hi, lo, how);
+    const unaligned = how.misaligned || !how.last;
+    // An alignment fault by memory type comes before a permission fault: DDI 0487, "MMU fault prioritization".
+    if (unaligned && t.device && (t.fault < 0 || isPermission(t.fault)))
+      return this.dataAbort(hi, lo, FSC.Alignment, how.write);
     if (t.fault >= 0) return this.dataAbort(hi, lo, t.fault, how.write || this.onlyWriteFaults(hi, lo, t.fault, how));
-    if (t.device && (how.misaligned || !how.last)) return this.dataAbort(hi, lo, FSC.Alignment, how.write);
+    if (this.debug.watching && this.watched(hi, lo, bytes, how)) return 1;
     const page = this.mmu.ramPage(t.pa);
     if (page < 0) return this.device(hi, lo, t.pa, bytes, done, how);
     const value = this.s.base + PE_DERIVED.slowValue.offset + done;
@@ -133,6 +148,14 @@ export class MemoryAccess {
     // A store that changed a descriptor may have changed the one it was translated by.
     if (how.last && !t.device && !stale) this.cache(hi, lo, page, t, how);
     return 0;
+  }
+
+  /** True when a watchpoint exception was taken. */
+  private watched(hi: number, lo: number, bytes: number, how: How): boolean {
+    const kind = how.write ? 'write' : how.needsWrite ? 'atomic' : 'read';
+    const hit = this.debug.access(this.far(hi, lo), bytes, how.el, kind);
+    if (hit) this.s.set32(PE_DERIVED.diverted, 0);
+    return hit;
   }
 
   /** True when a valid descriptor of a watched table changed. */
@@ -166,6 +189,7 @@ export class MemoryAccess {
     if (hi >>> 31 !== ((hi >>> 23) & 1)) return;
     // Generated code does not check what SCTLR_ELx.A asks for.
     if (s.sysLow(SCTLR[how.el === 0 ? 1 : how.el]!) & SCTLR_A) return;
+    if (this.debug.watching && this.debug.watchesPage(this.far(hi, lo))) return;
     const unpriv = how.el !== s.el;
     const low = unpriv ? PE_DERIVED.unprivLow : PE_DERIVED.contextLow;
     const context = s.get64({ ...low, offset: low.offset + (hi >>> 31) * 8 });
@@ -215,7 +239,6 @@ export class MemoryAccess {
   /** See `EngineHost.fetchMiss`. */
   fetch(): boolean {
     const { s } = this;
-    if (s.get32(PE_STATE.IL)) return this.abandon(() => this.exceptions.sync(EC.IllegalState, 0));
     const va = s.pc;
     const canonical = this.mmu.branchAddress(s.el, va);
     if (canonical !== va) {
@@ -227,18 +250,30 @@ export class MemoryAccess {
     const lo = Number(va & 0xffff_ffffn);
     const t = this.mmu.translate(hi, lo, { kind: 'fetch', el: s.el, pan: false });
     const page = t.fault >= 0 ? -1 : this.mmu.ramPage(t.pa);
-    if (page < 0) {
-      const code = t.fault >= 0 ? t.fault : FSC.SyncExternal;
-      return this.abandon(() =>
-        this.exceptions.sync(EC.InstructionAbortLowerEL, issForInstructionAbort({ fsc: code }), { far: va }),
-      );
+    if (page < 0) return this.fetchAbort(va, t.fault >= 0 ? t.fault : FSC.SyncExternal);
+    if (this.debug.armed) {
+      this.fetching = true;
+      const found = this.debug.fetching(va);
+      this.fetching = false;
+      if (found === 'exception') return this.abandon(() => {});
+      if (found === 'boundary') {
+        this.engine().requestBoundary();
+        return true;
+      }
     }
+    if (s.get32(PE_STATE.IL)) return this.abandon(() => this.exceptions.sync(EC.IllegalState, 0));
     const context = s.get64({ ...PE_DERIVED.fetchLow, offset: PE_DERIVED.fetchLow.offset + (hi >>> 31) * 8 });
     this.engine().mapExec(s.base, (va & ~0xfffn) | context, lo >>> 12, page);
     return true;
   }
+  private fetchAbort(va: bigint, code: number): false {
+    const iss = issForInstructionAbort({ fsc: code });
+    return this.abandon(() => this.exceptions.sync(EC.InstructionAbortLowerEL, iss, { far: va }));
+  }
   private abandon(take: () => void): false {
+    this.fetching = true;
     take();
+    this.fetching = false;
     this.s.set32(PE_DERIVED.diverted, 0);
     return false;
   }
@@ -284,9 +319,16 @@ export class MemoryAccess {
     const t = this.mmu.translate(hi, lo, {
       kind: write ? 'write' : 'read',
       el,
-      pan: el === 1 && this.s.get32(PE_STATE.PAN) !== 0,
+      // DDI 0487, "PSTATE.PAN": cache maintenance by VA is no privileged data access.
+      pan: el === 1 && !options.cacheMaintenance && this.s.get32(PE_STATE.PAN) !== 0,
     });
-    return t.fault >= 0 ? fail(t.fault) : t.pa;
+    if (t.fault >= 0) return fail(t.fault);
+    const { pa } = t;
+    if (options.cacheMaintenance && write && this.debug.watching) {
+      const line = va & ~BigInt(LINE_BYTES - 1);
+      if (this.debug.access(line, LINE_BYTES, el, 'write', { far: va, maintenance: true })) return undefined;
+    }
+    return pa;
   }
 
   /**
@@ -302,6 +344,7 @@ export class MemoryAccess {
       this.exceptions.sync(EC.DataAbortLowerEL, iss, { far: va });
       return false;
     }
+    if (this.debug.watching && this.debug.access(start, sizeBytes, this.s.el, 'write', { far: va })) return false;
     const value = this.s.base + PE_DERIVED.slowValue.offset;
     const from = pa - Number(va - start);
     this.memory.u8.fill(0, value, value + 16);
@@ -324,6 +367,9 @@ interface How {
   readonly last: boolean;
 }
 
+function isPermission(code: number): boolean {
+  return (code & ~3) === fsc('Permission', 0);
+}
 function isExternal(code: number): boolean {
   return (code & ~3) === fsc('SyncExternalOnWalk', 0);
 }

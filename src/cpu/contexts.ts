@@ -1,5 +1,6 @@
 import { PE_DERIVED, PE_STATE, type StateField } from '../arch/pestate.ts';
 import type { GuestMemory } from '../engine/memory.ts';
+import { stage1Suspended } from './mmu.ts';
 import { type PeState, sysregOffset } from './state.ts';
 
 /** Registers on which the translations of a regime depend, for VAs of the lower and the upper half. */
@@ -101,8 +102,9 @@ export class TranslationContexts {
     let pair = this.cached[index];
     if (!pair) {
       const regime = (el === 0 ? 1 : el) as 1 | 2 | 3;
+      const off = regime === 1 && stage1Suspended(this.s) ? 'off' : '';
       const key = (half: 0 | 1): string =>
-        `${this.s.index}:${el}${pan}${half}:${DEPENDS[regime][half].map((o) => this.s.sys(o).toString(36)).join(':')}`;
+        `${this.s.index}:${el}${pan}${half}${off}:${DEPENDS[regime][half].map((o) => this.s.sys(o).toString(36)).join(':')}`;
       pair = [this.numbers.of(key(0)), this.numbers.of(key(1))];
       this.cached[index] = pair;
     }

@@ -1,6 +1,7 @@
-import { EC, esrOf } from '../arch/esr.ts';
+import { EC, esrOf, FP_ACCESS_ISS, FSC } from '../arch/esr.ts';
 import { PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
 import { SPSR, VECTOR_OFFSETS } from '../arch/pstate.ts';
+import type { InstructionEnd } from './pmu.ts';
 import type { GicPort, IccContext, MachinePort } from './ports.ts';
 import {
   ASYNC_KINDS,
@@ -22,6 +23,7 @@ const AT = {
   SPSR: [0, sysregOffset('SPSR_EL1'), sysregOffset('SPSR_EL2'), sysregOffset('SPSR_EL3')],
   ESR: [0, sysregOffset('ESR_EL1'), sysregOffset('ESR_EL2'), sysregOffset('ESR_EL3')],
   FAR: [0, sysregOffset('FAR_EL1'), sysregOffset('FAR_EL2'), sysregOffset('FAR_EL3')],
+  CPACR_EL1: sysregOffset('CPACR_EL1'),
   DISR_EL1: sysregOffset('DISR_EL1'),
 } as const;
 
@@ -37,11 +39,21 @@ const SCR = {
   TWI: 0x1000,
   TWE: 0x2000,
 } as const;
-const HCR = { FMO: 8, IMO: 0x10, AMO: 0x20, TGE: 1 << 27, HCD: 1 << 29 } as const;
+const HCR = { FMO: 8, IMO: 0x10, AMO: 0x20, TSC: 1 << 19, TGE: 1 << 27, HCD: 1 << 29 } as const;
+/** HCR_EL2.TEA, bit 37, in the high word. */
+const HCR_TEA_HIGH = 1 << 5;
 const SPAN = 1 << 23;
 
 /** Called after EL, PSTATE.PAN or UAO changed: what follows from them is recomputed. */
 export type ModeChanged = () => void;
+
+/** Who hears of exceptions before anything changes: the Performance Monitors and software step. */
+export interface ExceptionListener {
+  taking(end: InstructionEnd): void;
+  returning(): void;
+  /** PSTATE.SS after an ERET to an Exception level with an SPSR whose SS is 1. */
+  returnedStepBit(spsr: number, toEl: number): 0 | 1;
+}
 
 /** Takes exceptions and returns from them. */
 export class Exceptions {
@@ -49,12 +61,20 @@ export class Exceptions {
   private readonly machine: MachinePort;
   private readonly gic: () => GicPort;
   private readonly modeChanged: ModeChanged;
+  private readonly listener: ExceptionListener;
 
-  constructor(s: PeState, machine: MachinePort, gic: () => GicPort, modeChanged: ModeChanged) {
+  constructor(
+    s: PeState,
+    machine: MachinePort,
+    gic: () => GicPort,
+    modeChanged: ModeChanged,
+    listener: ExceptionListener,
+  ) {
     this.s = s;
     this.machine = machine;
     this.gic = gic;
     this.modeChanged = modeChanged;
+    this.listener = listener;
   }
 
   /** SCR_EL3, or 0 without EL3. */
@@ -68,6 +88,11 @@ export class Exceptions {
   /** Secure state: at EL3, and below it while SCR_EL3.NS is 0. Without EL3 the PE is Non-secure. */
   get secure(): boolean {
     return this.s.els.el3 && (this.s.el === 3 || !(this.scr & SCR.NS));
+  }
+
+  /** Security state of the levels below EL3. */
+  get secureBelowEl3(): boolean {
+    return this.s.els.el3 && !(this.scr & SCR.NS);
   }
 
   /** What the GIC's CPU interface needs. */
@@ -109,6 +134,14 @@ export class Exceptions {
     return syncTarget(this.routing(undefined));
   }
 
+  /** Where an abort goes: an External abort to EL3 by SCR_EL3.EA, to EL2 by HCR_EL2.TEA. DDI 0487, "Routing of aborts". */
+  private abortTarget(code: number): 1 | 2 | 3 {
+    if (code !== FSC.SyncExternal && (code & ~3) !== FSC.SyncExternalOnWalk) return this.syncTarget();
+    if (this.scr & SCR.EA) return 3;
+    const enabled = this.s.el <= 1 && el2Enabled({ el2: this.s.els.el2, secure: this.secure });
+    return enabled && this.s.sysHigh(AT.HCR_EL2) & HCR_TEA_HIGH ? 2 : this.syncTarget();
+  }
+
   /**
    * Takes a synchronous exception whose preferred return address is PC, which must be up to date.
    *
@@ -117,17 +150,29 @@ export class Exceptions {
   sync(
     ec: number,
     iss: number,
-    options: { far?: bigint; target?: 1 | 2 | 3; returnPc?: bigint; il?: 0 | 1 } = {},
+    options: { far?: bigint; target?: 1 | 2 | 3; returnPc?: bigint; il?: 0 | 1; end?: InstructionEnd } = {},
   ): void {
-    const target = options.target ?? this.syncTarget();
+    const target = options.target ?? (ABORTS.has(ec) ? this.abortTarget(iss & 0x3f) : this.syncTarget());
     const sameEl = target === this.s.el && SAME_EL_CLASSES.has(ec) ? 1 : 0;
     const esr = options.il === 0 ? (esrOf(ec + sameEl, iss) & ~0x0200_0000) >>> 0 : esrOf(ec + sameEl, iss);
     if (options.far !== undefined) this.s.setSys(AT.FAR[target]!, options.far);
-    this.enter(target, VECTOR_OFFSETS.Synchronous, options.returnPc ?? this.s.pc, BigInt(esr >>> 0));
+    const end = options.end ?? (options.returnPc === undefined ? 'abandoned' : 'completed');
+    this.enter(target, VECTOR_OFFSETS.Synchronous, options.returnPc ?? this.s.pc, BigInt(esr >>> 0), end);
   }
   /** An encoding that is UNDEFINED here. */
   undefined(): void {
     this.sync(EC.Uncategorized, 0);
+  }
+  /**
+   * An FP or SIMD instruction, or an access to FPCR or FPSR, that traps.
+   *
+   * DDI 0487, "HCR_EL2", TGE: CPACR_EL1's trap of EL0 arrives at EL2 as EC 0.
+   */
+  floatingPointTrap(target: 1 | 2 | 3): void {
+    const { s } = this;
+    const disabled = ((s.sysLow(AT.CPACR_EL1) >>> 20) & 3) !== 3;
+    if (s.el === 0 && disabled && this.syncTarget() === 2) return this.undefined();
+    this.sync(EC.AdvSIMDFPAccessTrap, FP_ACCESS_ISS, { target });
   }
 
   // --- asynchronous ---
@@ -158,7 +203,7 @@ export class Exceptions {
       this.s.set32(PE_STATE.serrorPending, 0);
       esr = BigInt(esrOf(EC.SError, Number(this.s.get64(PE_STATE.serrorSyndrome) & 0x1ff_ffffn)) >>> 0);
     }
-    this.enter(target, VECTOR_OFFSETS[kind], this.s.pc, esr);
+    this.enter(target, VECTOR_OFFSETS[kind], this.s.pc, esr, 'none');
     // No instruction was ended by this: the next one must not take the mark for its own.
     this.s.set32(PE_DERIVED.diverted, 0);
   }
@@ -176,8 +221,15 @@ export class Exceptions {
 
   // --- entry and return ---
 
-  private enter(target: 1 | 2 | 3, kind: number, returnPc: bigint, esr: bigint | undefined): void {
+  private enter(
+    target: 1 | 2 | 3,
+    kind: number,
+    returnPc: bigint,
+    esr: bigint | undefined,
+    end: InstructionEnd,
+  ): void {
     const { s } = this;
+    this.listener.taking(end);
     const from = s.el;
     const spsr = s.pstate();
     const group =
@@ -223,7 +275,8 @@ export class Exceptions {
     const from = s.el;
     const spsr = Number(s.sys(AT.SPSR[from]!) & 0xffff_ffffn);
     const target = s.sys(AT.ELR[from]!);
-    this.restorePstate(spsr, from);
+    this.listener.returning();
+    this.restorePstate(spsr, from, spsr & SPSR.SS ? this.returnedStepBit(spsr, from) : 0);
     s.pc = target;
     s.set32(PE_STATE.exclusiveValid, 0);
     s.set32(PE_STATE.eventRegister, 1);
@@ -231,8 +284,12 @@ export class Exceptions {
     this.machine.requestBoundary();
   }
 
-  /** PSTATE from a value in the layout of SPSR_ELx, as at an exception return from `from`. */
-  restorePstate(spsr: number, from: number): void {
+  private returnedStepBit(spsr: number, from: number): 0 | 1 {
+    return this.listener.returnedStepBit(spsr, this.illegalReturn(spsr, from) ? from : (spsr >> 2) & 3);
+  }
+
+  /** PSTATE from a value in the layout of SPSR_ELx, as at an exception return from `from`; SS is given. */
+  restorePstate(spsr: number, from: number, ss: 0 | 1): void {
     const { s } = this;
     const illegal = this.illegalReturn(spsr, from);
     s.set32(PE_STATE.NZCV, spsr & SPSR.NZCV);
@@ -240,7 +297,7 @@ export class Exceptions {
     const has = (feature: 'FEAT_PAN' | 'FEAT_UAO'): boolean => s.profile.features.has(feature);
     s.set32(PE_STATE.PAN, has('FEAT_PAN') && spsr & SPSR.PAN ? 1 : 0);
     s.set32(PE_STATE.UAO, has('FEAT_UAO') && spsr & SPSR.UAO ? 1 : 0);
-    s.set32(PE_STATE.SS, 0);
+    s.set32(PE_STATE.SS, ss);
     s.set32(PE_STATE.IL, illegal || spsr & SPSR.IL ? 1 : 0);
     if (!illegal) s.setMode((spsr >> 2) & 3, spsr & 1);
   }
@@ -279,16 +336,17 @@ export class Exceptions {
     this.s.pc = at;
     return false;
   }
-  /** SMC: UNDEFINED at EL0, without EL3, or with SCR_EL3.SMD; trapped to EL2 by HCR_EL2.TSC first. */
+  /** SMC: UNDEFINED at EL0, without EL3, or with SCR_EL3.SMD; HCR_EL2.TSC traps it to EL2 even with SMD. */
   secureMonitorCall(imm: number): void {
     const { s } = this;
     if (s.el === 0) return this.undefined();
-    if (s.el === 1 && this.hcr & (1 << 19)) return this.sync(EC.MonitorCall, imm & 0xffff, { target: 2 });
+    if (s.els.el3 && s.el === 1 && this.hcr & HCR.TSC) return this.sync(EC.MonitorCall, imm & 0xffff, { target: 2 });
     if (!s.els.el3 || this.scr & SCR.SMD) return this.undefined();
     this.sync(EC.MonitorCall, imm & 0xffff, { target: 3, returnPc: this.nextPc() });
   }
 }
 
+const ABORTS = new Set<number>([EC.InstructionAbortLowerEL, EC.DataAbortLowerEL]);
 /** Classes whose same-EL variant is the next number. */
 const SAME_EL_CLASSES = new Set<number>([
   EC.InstructionAbortLowerEL,

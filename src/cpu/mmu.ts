@@ -34,10 +34,14 @@ const AT = {
   TTBR0: [0, sysregOffset('TTBR0_EL1'), sysregOffset('TTBR0_EL2'), sysregOffset('TTBR0_EL3')],
   TTBR1_EL1: sysregOffset('TTBR1_EL1'),
   SCTLR: [0, sysregOffset('SCTLR_EL1'), sysregOffset('SCTLR_EL2'), sysregOffset('SCTLR_EL3')],
+  HCR_EL2: sysregOffset('HCR_EL2'),
+  SCR_EL3: sysregOffset('SCR_EL3'),
   MAIR: [0, sysregOffset('MAIR_EL1'), sysregOffset('MAIR_EL2'), sysregOffset('MAIR_EL3')],
 } as const;
 
 const SCTLR_M = 1;
+const HCR_TGE = 1 << 27;
+const SCR_NS = 1;
 const SCTLR_C = 1 << 2;
 const SCTLR_I = 1 << 12;
 const SCTLR_WXN = 1 << 19;
@@ -93,6 +97,7 @@ export class Mmu {
 
   /** True when stage 1 of the regime of an Exception level is on. */
   enabled(el: number): boolean {
+    if (el <= 1 && stage1Suspended(this.s)) return false;
     return (this.s.sysLow(AT.SCTLR[el === 0 ? 1 : el]!) & SCTLR_M) !== 0;
   }
 
@@ -289,7 +294,8 @@ export class Mmu {
     const mair = index < 4 ? this.s.sysLow(AT.MAIR[d.regime]!) : this.s.sysHigh(AT.MAIR[d.regime]!);
     r.attributes = (mair >>> ((index & 3) * 8)) & 0xff;
     r.device = (r.attributes & 0xf0) === 0;
-    r.shareability = r.device ? 2 : (d.low >>> 8) & 3;
+    // PAR_EL1.SH is Outer Shareable for Device memory and for Normal memory that no cache holds.
+    r.shareability = r.device || r.attributes === 0x44 ? 2 : (d.low >>> 8) & 3;
   }
 
   /** True when data accesses with the MMU on may be cached: for PAR_EL1 reports only. */
@@ -307,6 +313,12 @@ interface Leaf {
   readonly high: number;
   readonly output: number;
   readonly tableFlags: number;
+}
+
+/** HCR_EL2.TGE: SCTLR_EL1.M counts as 0 while EL2 is enabled, whatever it reads as. DDI 0487, "HCR_EL2". */
+export function stage1Suspended(s: PeState): boolean {
+  if (!s.els.el2 || !(s.sysLow(AT.HCR_EL2) & HCR_TGE)) return false;
+  return !s.els.el3 || (s.sysLow(AT.SCR_EL3) & SCR_NS) !== 0;
 }
 
 /** Whether a block descriptor exists at a level: 4 KiB granule levels 1 and 2, 16 and 64 KiB level 2 (no FEAT_LPA). */

@@ -1,5 +1,6 @@
-import { EC, FP_ACCESS_ISS, WFX_ISS } from '../arch/esr.ts';
+import { EC, WFX_ISS } from '../arch/esr.ts';
 import { PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
+import { SPSR } from '../arch/pstate.ts';
 import type { ImplementedEls, Profile } from '../arch/profiles.ts';
 import { sysregByName } from '../arch/sysregs/index.ts';
 import { PSTATE_IMMEDIATES } from '../arch/sysregs/sysops.ts';
@@ -10,9 +11,12 @@ import { describeUndefined } from '../isa/not-modelled.ts';
 import { A64 } from '../isa/table.ts';
 import { MemoryAccess } from './access.ts';
 import { type ContextNumbers, TranslationContexts } from './contexts.ts';
+import { DEBUG_CONTROLS, Debug } from './debug/debug.ts';
 import { Exceptions } from './exceptions.ts';
 import { ExclusiveMonitor } from './exclusive.ts';
 import { Mmu } from './mmu.ts';
+import { Pmu, type PmuState } from './pmu.ts';
+import { pmuAccess } from './pmu-access.ts';
 import type { BusPort, GicPort, MachinePort } from './ports.ts';
 import { el2Enabled } from './routing.ts';
 import { PeState, sysregOffset } from './state.ts';
@@ -61,6 +65,8 @@ export class Pe {
   readonly sysregs: Sysregs;
   readonly system: SystemInstructions;
   readonly timers: Timers;
+  readonly pmu: Pmu;
+  readonly debug: Debug;
   readonly monitor: ExclusiveMonitor;
   readonly affinity: number;
   /** Interrupt lines from the GIC. */
@@ -71,6 +77,9 @@ export class Pe {
   private readonly virtual: { vpidr: bigint; vmpidr: bigint };
   private readonly claim: ClaimTags = { value: 0n };
   private readonly records: ErrorRecord[];
+  /** Steps before the current grant; whether one is being taken. */
+  private stepsBefore = 0;
+  private running = false;
 
   constructor(parts: PeParts) {
     this.parts = parts;
@@ -78,11 +87,35 @@ export class Pe {
     this.s = new PeState(parts.memory, parts.index, parts.profile, parts.els);
     this.mmu = new Mmu(this.s, parts.memory, parts.ramBasePa);
     this.contexts = new TranslationContexts(this.s, parts.contexts);
+    this.pmu = new Pmu({
+      s: this.s,
+      steps: { before: () => Math.max(this.steps() - (this.running ? 1 : 0), this.stepsBefore), through: () => this.steps() },
+      secure: () => this.exceptions.secure,
+      setLine: (level) => parts.machine.pmuLine(parts.index, level),
+      requestBoundary: () => parts.machine.requestBoundary(),
+    });
+    this.debug = new Debug({
+      s: this.s,
+      memory: parts.memory,
+      exceptions: () => this.exceptions,
+      instructionWord: () => this.instructionWord(),
+      requestBoundary: () => parts.machine.requestBoundary(),
+    });
     this.exceptions = new Exceptions(
       this.s,
       parts.machine,
       () => parts.gic(),
       () => this.modeChanged(),
+      {
+        taking: (end) => {
+          if (this.pmu.active) this.pmu.exceptionTaken(end);
+          this.debug.exceptionTaken(end);
+        },
+        returning: () => {
+          if (this.pmu.active) this.pmu.exceptionReturn();
+        },
+        returnedStepBit: (spsr, toEl) => this.debug.returnedStepBit(spsr, toEl),
+      },
     );
     const { s, mmu, exceptions } = this;
     this.access = new MemoryAccess({
@@ -93,6 +126,7 @@ export class Pe {
       bus: parts.bus,
       ramBasePa: parts.ramBasePa,
       engine: () => parts.engine(),
+      debug: this.debug,
     });
     this.monitor = new ExclusiveMonitor(s, this.access);
     this.timers = new Timers(
@@ -109,7 +143,8 @@ export class Pe {
         ...SPECIAL,
         ...identification(parts.affinity, this.virtual),
         ...this.timers.registers(),
-        ...debugRegisters(this.claim),
+        ...this.pmu.registers(),
+        ...debugRegisters(this.claim, () => this.debug.controlsChanged()),
         ...rasRegisters(this.records),
       },
       this.effects(),
@@ -128,6 +163,7 @@ export class Pe {
       transferRegister: () => this.instructionWord() & 31,
       modeChanged: () => this.modeChanged(),
       masksChanged: () => this.interruptsChanged(),
+      pmuAccess: (name, write) => pmuAccess(name, write, this.s, (n) => this.pmu.reserved(n)),
     };
   }
 
@@ -138,6 +174,13 @@ export class Pe {
       this.modeChanged();
     };
     const table: Record<string, () => void> = {};
+    for (const name of DEBUG_CONTROLS) table[name] = () => this.debug.controlsChanged();
+    for (const name of ['MDCR_EL2', 'MDCR_EL3']) {
+      table[name] = () => {
+        this.debug.controlsChanged();
+        this.pmu.controlsChanged();
+      };
+    }
     for (const el of [1, 2, 3]) for (const r of ['SCTLR', 'TCR', 'MAIR', 'TTBR0']) table[`${r}_EL${el}`] = translation;
     table.TTBR1_EL1 = translation;
     for (const r of ['CPACR_EL1', 'CPTR_EL2', 'CPTR_EL3']) table[r] = () => this.modeChanged();
@@ -163,6 +206,8 @@ export class Pe {
   modeChanged(): void {
     const { s } = this;
     this.contexts.modeChanged();
+    if (this.pmu.active) this.pmu.modeChanged();
+    this.debug.modeChanged();
     s.set32(PE_DERIVED.fpTrapped, this.fpTrapTarget());
     const control = s.sysLow(SCTLR[s.el === 0 ? 1 : s.el]!);
     s.set32(PE_DERIVED.spAlignMask, control & (s.el === 0 ? 1 << 4 : 1 << 3) ? 15 : 0);
@@ -171,6 +216,7 @@ export class Pe {
   stateReplaced(): void {
     this.mmu.controlsChanged();
     this.contexts.controlsChanged();
+    this.debug.controlsChanged();
     this.modeChanged();
     this.interruptsChanged();
   }
@@ -196,6 +242,7 @@ export class Pe {
     const pending = this.irq || this.fiq || this.s.get32(PE_STATE.serrorPending) !== 0;
     this.s.set32(PE_DERIVED.interruptPending, pending ? 1 : 0);
     if (pending) this.parts.machine.requestBoundary();
+    this.debug.modeChanged();
   }
   /** Something that ends WFI is pending, whatever the masks. */
   get wakes(): boolean {
@@ -218,6 +265,32 @@ export class Pe {
     });
     const page = t.fault >= 0 ? -1 : this.mmu.ramPage(t.pa);
     return page < 0 ? 0 : this.s.view.getUint32(RAM_BASE + (t.pa - this.parts.ramBasePa), true);
+  }
+
+  // --- steps ---
+
+  /** Steps this PE took, the one that is being taken included. */
+  private steps(): number {
+    if (!this.running) return this.stepsBefore;
+    return this.stepsBefore + this.parts.engine().taken + (this.access.fetching ? 1 : 0);
+  }
+  /**
+   * Takes at most `budget` steps and returns how many: fewer where an overflow of the Performance Monitors or a debug
+   * exception asks for it.
+   */
+  run(budget: number): number {
+    let taken = 0;
+    const alone = this.debug.armed && this.debug.stepAlone(() => (taken = this.runSteps(1)));
+    return alone ? taken : this.runSteps(budget);
+  }
+  private runSteps(budget: number): number {
+    const steps = this.pmu.active ? this.pmu.grant(budget) : budget;
+    this.running = true;
+    const taken = this.parts.engine().run(this.s.index, steps);
+    this.running = false;
+    this.stepsBefore += taken;
+    if (this.pmu.active) this.pmu.granted();
+    return taken;
   }
 
   // --- waiting ---
@@ -303,11 +376,7 @@ export class Pe {
   }
 
   private zeroBlock(va: bigint): void {
-    const key = ZVA_KEY;
-    if (this.s.el === 0 && !(this.s.sysLow(SCTLR[1]!) & (1 << 14))) {
-      this.system.execute(key, va);
-      return;
-    }
+    if (this.system.traps(ZVA_KEY)) return;
     const size = 4 << this.s.profile.dczidBs;
     const start = BigInt.asUintN(64, va) & ~BigInt(size - 1);
     const host = this.access.cachedHost(start, true);
@@ -329,17 +398,19 @@ export class Pe {
         void f(...args);
     return {
       undefinedInstruction: run((word) => this.undefinedInstruction(Number(word) >>> 0)),
-      fpAccessTrap: run(() =>
-        e.sync(EC.AdvSIMDFPAccessTrap, FP_ACCESS_ISS, { target: s.get32(PE_DERIVED.fpTrapped) as 1 | 2 | 3 }),
-      ),
+      fpAccessTrap: run(() => e.floatingPointTrap(s.get32(PE_DERIVED.fpTrapped) as 1 | 2 | 3)),
       supervisorCall: run((imm) => e.supervisorCall(Number(imm))),
       hypervisorCall: run((imm) => e.hypervisorCall(Number(imm))),
       secureMonitorCall: run((imm) => e.secureMonitorCall(Number(imm))),
-      breakpoint: run((imm) => e.sync(EC.SoftwareBreakpoint, Number(imm) & 0xffff)),
+      breakpoint: run((imm) => this.debug.breakpointInstruction(Number(imm))),
       halt: run(() => e.undefined()),
       exceptionReturn: run(() => (s.el === 0 ? e.undefined() : e.exceptionReturn())),
       readSysreg: (k) => sysregs.read(key(k)),
-      writeSysreg: run((k, v) => sysregs.write(key(k), u64(v)) && this.nextInstruction()),
+      writeSysreg: run((k, v) => {
+        if (!sysregs.write(key(k), u64(v))) return;
+        if (this.pmu.active) this.pmu.registerWritten(key(k));
+        this.nextInstruction();
+      }),
       writePstate: run((op, imm) => this.writePstate(Number(op), Number(imm))),
       systemInstruction: run((k, v) => system.execute(key(k), u64(v)) && this.nextInstruction()),
       systemInstructionRead: (k) => system.read(key(k)),
@@ -394,6 +465,7 @@ export class Pe {
       vmpidr: this.virtual.vmpidr,
       claim: this.claim.value,
       records: this.records.map((r) => ({ ...r })),
+      pmu: this.pmu.state(),
       irq: this.irq,
       fiq: this.fiq,
     };
@@ -412,6 +484,7 @@ export class Pe {
     });
     this.irq = state.irq;
     this.fiq = state.fiq;
+    this.pmu.load(state.pmu);
     this.stateReplaced();
   }
 
@@ -419,6 +492,7 @@ export class Pe {
   reset(): void {
     this.s.reset();
     this.timers.reset();
+    this.pmu.reset();
     this.virtual.vpidr = this.s.profile.midr;
     this.virtual.vmpidr = mpidrOf(this.affinity);
     this.claim.value = 0n;
@@ -428,7 +502,8 @@ export class Pe {
 
   /** Sets PSTATE from the layout of SPSR_ELx, for the debugger: Exception levels that do not exist set PSTATE.IL. */
   setPstate(value: number): void {
-    this.exceptions.restorePstate(value, 3);
+    this.pmu.settle();
+    this.exceptions.restorePstate(value, 3, value & SPSR.SS ? 1 : 0);
     this.stateReplaced();
   }
 
@@ -457,6 +532,7 @@ export interface PeExtraState {
   readonly vmpidr: bigint;
   readonly claim: bigint;
   readonly records: readonly ErrorRecord[];
+  readonly pmu: PmuState;
   readonly irq: boolean;
   readonly fiq: boolean;
 }

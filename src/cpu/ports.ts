@@ -45,6 +45,8 @@ export interface MachinePort {
   timersChanged(pe: number): void;
   /** The PE waits in WFE: an event of its timer event stream must wake it. */
   waitsForEvent(pe: number): void;
+  /** Level of the PE's Performance Monitors overflow interrupt. */
+  pmuLine(pe: number, level: boolean): void;
   /** SEV: every PE's event register. */
   sendEventAll(): void;
   /** The run must come back at the next boundary. */

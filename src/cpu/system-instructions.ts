@@ -1,9 +1,10 @@
 /** SYS instructions: cache maintenance, TLB maintenance, address translation. DDI 0487, "A64 System instructions". */
-import { EC, issForSysregKey } from '../arch/esr.ts';
+import { EC, FSC, issForDataAbort, issForSysregKey } from '../arch/esr.ts';
 import { PE_STATE } from '../arch/pestate.ts';
 import { genericName } from '../arch/sysregs/index.ts';
 import { SYS_OPS, type SysOp, sysOpPresent } from '../arch/sysregs/sysops.ts';
 import type { Mmu } from './mmu.ts';
+import { el2Enabled } from './routing.ts';
 import { sysregOffset } from './state.ts';
 import type { SysregContext } from './sysregs/computed.ts';
 
@@ -40,10 +41,16 @@ export class SystemInstructions {
     const impl = { features: c.s.profile.features, ...c.s.els };
     if (!op || !sysOpPresent(op, impl) || c.s.el < op.el) return this.undefined(key);
     if (this.trappedAtEl0(op) || this.trappedToEl2(op)) return false;
-    if (op.name.startsWith('AT ')) this.translate(op.name.slice(3), xt);
+    if (op.name.startsWith('AT ')) return this.translate(op, xt);
     else if (op.name.startsWith('DC ') && !/SW$/.test(op.name)) return this.maintain(op, xt);
     else if (op.name === 'IC IVAU') return this.maintain(op, xt);
     return true;
+  }
+
+  /** Takes the trap of an operation, if one applies here: for those that are not executed by `execute`. */
+  traps(key: number): boolean {
+    const op = BY_KEY.get(key)!;
+    return this.trappedAtEl0(op) || this.trappedToEl2(op);
   }
 
   /** SYSL: no row returns a value, so all of it is UNDEFINED. */
@@ -85,22 +92,31 @@ export class SystemInstructions {
     return this.c.access.probe(va, write, { cacheMaintenance: true }) !== undefined;
   }
 
-  /** AT: PAR_EL1 gets the physical address or the fault. Stage 2 does not exist yet, so S12 operations are stage 1. */
-  private translate(name: string, va: bigint): void {
-    const { s } = this.c;
+  /** AT: PAR_EL1 gets the physical address or the fault, but an External abort on the walk is taken. Stage 2 does not exist yet, so S12 operations are stage 1. */
+  private translate({ key, name: full }: SysOp, va: bigint): boolean {
+    const { c } = this;
+    const { s } = c;
+    const name = full.slice(3);
     const m = /^S(?:1|12)E([0-3])([RW])P?$/.exec(name)!;
     const el = Number(m[1]);
+    if (el === 2 && !el2Enabled({ el2: s.els.el2, secure: c.exceptions.secureBelowEl3 })) return this.undefined(key);
     const pan = name.endsWith('P') && s.get32(PE_STATE.PAN) !== 0;
     const t = this.mmu.translate(Number(va >> 32n), Number(va & 0xffff_ffffn), {
       kind: m[2] === 'W' ? 'write' : 'read',
       el,
       pan,
     });
+    if ((t.fault & ~3) === FSC.SyncExternalOnWalk) {
+      const iss = issForDataAbort({ fsc: t.fault, wnr: true, cm: true });
+      c.exceptions.sync(EC.DataAbortLowerEL, iss, { far: va });
+      return false;
+    }
     const success =
       (BigInt(t.attributes) << 56n) |
       (BigInt(Math.floor(t.pa / 4096)) << 12n) |
       (1n << 11n) |
       (BigInt(t.shareability) << 7n);
     s.setSys(PAR_EL1, t.fault >= 0 ? (1n << 11n) | BigInt(t.fault << 1) | 1n : success);
+    return true;
   }
 }

@@ -41,4 +41,4 @@ export const REGIONS_MAX = 16384;
 /** Where a record counts how often control came to it by a branch; of a region's head: the handler it replaced. */
 export const RECORD_COUNT = 2;
 /** Arrivals after which an instruction becomes the head of a compiled region. */
-export const HOT_COUNT = 200;
+export const HOT_COUNT = 4000;

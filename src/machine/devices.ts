@@ -29,7 +29,10 @@ export interface DevicesHost {
   setLine(intid: number, level: boolean): void;
   /** Virtual time, in a step the time at which it began. */
   instantNs(): number;
-  /** Runs `action` at the first boundary at or after an instant; replaces what was scheduled under `key`. */
+  /**
+   * Runs `action` at the first boundary at or after an instant; replaces what was scheduled under `key`. An instant so
+   * late that the machine does not reach it cancels.
+   */
   schedule(timeNs: number, key: string, action: () => void): void;
   cancel(key: string): void;
   readonly report: Report;
@@ -135,9 +138,8 @@ export class BoardDevices {
         irq: this.#line(VIRT_INTIDS.PL031),
         seconds: () => base + Math.floor(host.instantNs() / 1e9),
         nextAlarm: (atSeconds) => {
-          const ns = atSeconds === undefined ? Number.POSITIVE_INFINITY : (atSeconds - base) * 1e9;
-          if (ns > Number.MAX_SAFE_INTEGER) host.cancel('pl031');
-          else host.schedule(ns, 'pl031', () => this.rtc.alarm());
+          if (atSeconds === undefined) host.cancel('pl031');
+          else host.schedule((atSeconds - base) * 1e9, 'pl031', () => this.rtc.alarm());
         },
         report: host.report,
       },

@@ -7,7 +7,7 @@ import type { PlainData } from '../devices/device.ts';
 import type { Gic } from '../devices/gic.ts';
 import { Gicv2 } from '../devices/gicv2/gicv2.ts';
 import { Gicv3 } from '../devices/gicv3/gicv3.ts';
-import { Pl031, RTC_BASE_DEFAULT_SECONDS } from '../devices/pl031.ts';
+import type { Pl031 } from '../devices/pl031.ts';
 import { Interpreter } from '../engine/interpreter.ts';
 import { GuestMemory, type RamImage } from '../engine/memory.ts';
 import { type BootPlan, planBoot } from '../firmware/boot/boot.ts';
@@ -15,7 +15,8 @@ import { Decoder } from '../isa/decoder.ts';
 import { A64, fpCheck, UNALLOCATED } from '../isa/table.ts';
 import { GICR_STRIDE_BYTES, VIRT_INTIDS, VIRT_MEMORY_MAP, virtAffinity, virtDeviceTree } from './board/virt.ts';
 import { Bus, type MmioHook } from './bus.ts';
-import { Console } from './console.ts';
+import type { Console } from './console.ts';
+import { BoardDevices } from './devices.ts';
 import { Digest } from './digest.ts';
 import { Firmware, NS_PER_COUNT } from './el3.ts';
 import { MachineError } from './errors.ts';
@@ -86,8 +87,8 @@ export class Machine {
   readonly options: CheckedOptions;
   readonly pes: readonly Pe[];
   readonly gic: Gic;
-  readonly console: Console;
-  readonly rtc: Pl031;
+  /** The board's devices but the interrupt controller. */
+  readonly devices: BoardDevices;
   readonly bus: Bus = new Bus();
   /** True while somebody may still type: a machine that waits with nothing due then waits for input. */
   inputPossible = false;
@@ -114,24 +115,11 @@ export class Machine {
     this.memory = new GuestMemory(options.memoryBytes, options.cpus);
     this.fingerprint = new Digest(this.memory);
     const report = (message: string): void => this.report(message);
-    const line = (intid: number): { set: (level: boolean) => void } => ({
-      set: (level) => this.gic.setLine(intid, level),
-    });
-    this.console = new Console({ irq: line(VIRT_INTIDS.PL011), report });
-    this.rtc = new Pl031(
-      {
-        irq: line(VIRT_INTIDS.PL031),
-        seconds: () => (options.rtcBaseSeconds ?? RTC_BASE_DEFAULT_SECONDS) + Math.floor(this.instantNs() / 1e9),
-        nextAlarm: (at) => this.scheduleAlarm(at),
-        report,
-      },
-      'pl031@9010000',
-    );
+    this.devices = new BoardDevices(this.devicesHost(report), options);
     const contexts = new ContextNumbers(this.memory);
     this.pes = Array.from({ length: options.cpus }, (_, index) => this.makePe(index, contexts));
     this.gic = this.makeGic(report);
-    this.bus.map(Number(VIRT_MEMORY_MAP.pl011.basePa), this.console.uart);
-    this.bus.map(Number(VIRT_MEMORY_MAP.pl031.basePa), this.rtc);
+    this.devices.mapOn(this.bus);
     this.engine = new Interpreter({
       memory: this.memory,
       decoder: new Decoder(A64, options.profile.features),
@@ -196,10 +184,28 @@ export class Machine {
     return gic;
   }
 
+  private devicesHost(report: (message: string) => void): ConstructorParameters<typeof BoardDevices>[0] {
+    return {
+      memory: this.memory,
+      ramBasePa: RAM_PA,
+      pes: () => this.pes,
+      setLine: (intid, level) => this.gic.setLine(intid, level),
+      instantNs: () => this.instantNs(),
+      schedule: (timeNs, key, action) => {
+        if (timeNs > DUE_MAX_NS) return this.events.cancel(key);
+        this.events.schedule(Math.max(timeNs, this.nowNs), action, { key });
+        this.requestBoundary();
+      },
+      cancel: (key) => this.events.cancel(key),
+      report,
+    };
+  }
+
   private machinePort(): MachinePort {
     return {
       count: () => BigInt(Math.floor(this.instantNs() / NS_PER_COUNT)),
       timersChanged: (pe) => this.timersChanged(pe),
+      pmuLine: (pe, level) => this.gic.setLine(VIRT_INTIDS.PMU, level, pe),
       waitsForEvent: (pe) => this.scheduleStreamEvent(pe),
       sendEventAll: () => {
         for (const pe of this.pes) pe.signalEvent();
@@ -274,8 +280,7 @@ export class Machine {
       pe.s.set32(PE_STATE.waitState, WAIT.OFF);
     }
     this.gic.reset();
-    this.console.uart.reset();
-    this.rtc.reset();
+    this.devices.reset();
     this.scheduler.reset();
     for (const s of this.boot?.segments ?? []) this.writeMemory(s.addrPa, s.bytes);
     for (const p of this.options.programs ?? []) this.writeMemory(p.addrPa, p.bytes);
@@ -292,6 +297,19 @@ export class Machine {
       pe.stateReplaced();
     }
     for (const n of this.pes) this.timersChanged(n.s.index);
+  }
+
+  /** The guest's console: the PL011. */
+  get console(): Console {
+    return this.devices.console;
+  }
+  get rtc(): Pl031 {
+    return this.devices.rtc;
+  }
+  /** Holds the board's power key down, or lets it go. Linux takes a press as the wish to power off. */
+  powerKey(pressed: boolean): void {
+    this.devices.powerKey(pressed);
+    this.requestBoundary();
   }
 
   // --- time ---
@@ -337,13 +355,6 @@ export class Machine {
       if (pe.s.get32(PE_STATE.waitState) === WAIT.WFE) pe.signalEvent();
     };
     this.events.schedule(Number(next) * NS_PER_COUNT, wake, { key: `event stream ${index}`, priority: PRIORITY.TIMER });
-  }
-  private scheduleAlarm(atSeconds: number | undefined): void {
-    if (atSeconds === undefined) return this.events.cancel('pl031');
-    const ns = (atSeconds - (this.options.rtcBaseSeconds ?? RTC_BASE_DEFAULT_SECONDS)) * 1e9;
-    if (ns > DUE_MAX_NS) return this.events.cancel('pl031');
-    this.events.schedule(Math.max(ns, this.nowNs), () => this.rtc.alarm(), { key: 'pl031' });
-    this.requestBoundary();
   }
   /**
    * Runs `action` at the boundary after `step` steps; at the current boundary when that is past.
@@ -411,6 +422,7 @@ export class Machine {
         continue;
       }
       if (pe.wakes && pe.exceptions.takeAsync(pe.irq, pe.fiq)) continue;
+      if (pe.debug.armed && pe.debug.takePending()) continue;
       this.grant(pe, limit);
     }
   }
@@ -442,7 +454,7 @@ export class Machine {
       this.hooks.step(pe.s.index, pe.s.pc);
     }
     this.running = true;
-    const taken = this.engine.run(pe.s.index, budget);
+    const taken = pe.run(budget);
     this.running = false;
     this.stepsTaken += taken;
     this.nowNs += taken;
@@ -570,9 +582,7 @@ export class Machine {
   private deviceState(): PlainData {
     return {
       gic: this.gic.state(),
-      uart: this.console.uart.state(),
-      input: this.console.pending(),
-      rtc: this.rtc.state(),
+      board: this.devices.state(),
       firmware: (this.firmware?.state() ?? []) as unknown as PlainData,
     };
   }
@@ -620,9 +630,7 @@ export class Machine {
     this.scheduler.load(snapshot.schedule);
     const devices = snapshot.devices as { readonly [name: string]: PlainData };
     this.gic.load(devices.gic!);
-    this.console.setPending(devices.input as Uint8Array);
-    this.console.uart.load(devices.uart!);
-    this.rtc.load(devices.rtc!);
+    this.devices.load(devices.board!);
     this.firmware?.load(devices.firmware as unknown as Parameters<Firmware['load']>[0]);
     for (const pe of this.pes) {
       this.timersChanged(pe.s.index);

@@ -65,6 +65,11 @@ export class TurnChooser {
     this.position = startOf(schedule);
   }
 
+  /** Length of the turn that PE 0 has after a reset without being chosen; 0 when it must be chosen. */
+  get firstTurnSteps(): number {
+    return this.schedule.kind === 'round-robin' ? (this.schedule.turnSteps ?? TURN_STEPS) : 0;
+  }
+
   /**
    * The next turn.
    *
@@ -83,7 +88,7 @@ export class TurnChooser {
         return schedule.turns[at];
       }
     }
-    const steps = schedule.kind === 'round-robin' ? (schedule.turnSteps ?? TURN_STEPS) : TURN_STEPS;
+    const steps = this.firstTurnSteps || TURN_STEPS;
     for (let n = 1; n <= pes; n++) {
       const pe = (previous + n) % pes;
       if (canRun(pe)) return { pe, steps };

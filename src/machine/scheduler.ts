@@ -15,7 +15,7 @@ export class Scheduler {
   private readonly memory: GuestMemory;
   private readonly ramBasePa: number;
   private current = 0;
-  private left = TURN_STEPS;
+  private left = 0;
   private steps: { step: number; action: () => void }[] = [];
   private watched: number[] = [];
   private chooser: TurnChooser;
@@ -31,7 +31,7 @@ export class Scheduler {
   /** PE 0 has the turn; the schedule goes on where it is. */
   reset(): void {
     this.current = 0;
-    this.left = TURN_STEPS;
+    this.left = this.chooser.firstTurnSteps;
   }
 
   /** Another schedule from the next turn on, and the next turn is now. */

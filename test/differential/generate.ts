@@ -37,7 +37,7 @@ function randomFields(clause: Clause, r: Random, fixed: FieldValues): Record<str
   return fields;
 }
 
-/** True for encodings whose outcome the architecture leaves open (CONSTRAINED UNPREDICTABLE), and QEMU chooses its own. */
+/** True for encodings whose outcome the architecture leaves open (CONSTRAINED UNPREDICTABLE). */
 export function isConstrainedUnpredictable({ name }: Clause, f: FieldValues): boolean {
   const store = /^ST/.test(name);
   if (/^(LDP|LDNP|LDPSW|LDXP|LDAXP)\b/.test(name) && ('Rt' in f ? f.Rt === f.Rt2 : f.Vt === f.Vt2)) return true;

@@ -68,8 +68,8 @@ function judge(ours: Ours, clause: Clause, statics: FieldValues, site: Site, see
 const ATTEMPTS = 20;
 
 /**
- * Judges mutants of clauses. Which mutants depends on the clause and the seed alone, so that a change of one clause does
- * not bring new mutants of others.
+ * Judges mutants of clauses. Which mutants depends on the clause and the seed alone, so that a change of one clause
+ * does not bring new mutants of others.
  */
 export function judgeMutants(
   clauses: readonly Clause[],

@@ -21,8 +21,8 @@ export class Qemu {
 
   /**
    * @param root - the checkout
-   * @param cpu - QEMU's name of a processor. SVE is off, because its part of the signal frame would hide V0 to V31; FEAT_PAuth is off, because
-   *   its instructions among the hints would change registers
+   * @param cpu - QEMU's name of a processor. SVE is off, because its part of the signal frame would hide V0 to V31;
+   *   FEAT_PAuth is off, because its instructions among the hints would change registers
    */
   constructor(root: string, cpu = 'max,sve=off,sme=off,pauth=off') {
     this.cpu = cpu;

@@ -236,7 +236,7 @@ void sysregs(void) {
   static const u32 TRAPPED[] = {
 #include "trapped.inc"
   };
-  static const u8 hcr_bits[] = {13, 16, 17, 18, 19, 20, 21, 26, 27, 30};
+  static const u8 hcr_bits[] = {13, 16, 17, 18, 19, 20, 21, 26, 27, 28, 30};
   for (u32 b = 0; b < sizeof hcr_bits; b++)
     for (u32 t = 0; t < sizeof TRAPPED / sizeof *TRAPPED; t++) {
       char name[8] = {'h', 'c', 'r', '0' + hcr_bits[b] / 10, '0' + hcr_bits[b] % 10, 0};

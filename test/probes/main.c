@@ -97,6 +97,7 @@ void try_at(u64 entry, u64 spsr, u64 x0, u64 x1) {
 }
 
 int main(void) {
+  REG32(UART + 0x2c) = 0x70; /* eight bits, FIFOs on */
   REG32(UART + 0x30) = 0x301;
   calm();
 #ifdef WITH_PAN

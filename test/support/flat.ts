@@ -5,6 +5,7 @@ import { Oracle } from '../../src/engine/oracle.ts';
 import { RAM_BASE } from '../../src/engine/records.ts';
 import { type Clause, liftConstant } from '../../src/isa/clause.ts';
 import { Decoder } from '../../src/isa/decoder.ts';
+import { extractFields } from '../../src/isa/encoding.ts';
 import { HELPERS } from '../../src/isa/helpers.ts';
 import { A64, fpCheck, UNALLOCATED } from '../../src/isa/table.ts';
 import { ALL_FEATURES } from './features.ts';
@@ -58,7 +59,7 @@ export class FlatMachine implements EngineHost {
     view.setBigUint64(PE_DERIVED.fetchHigh.offset, 2n, true);
   }
 
-  private divert(helper: string, args: readonly (number | bigint)[]): void {
+  protected divert(helper: string, args: readonly (number | bigint)[]): void {
     // Generated code passes 64-bit values as signed, the oracle as unsigned.
     const unsigned = args.map((a) => (typeof a === 'bigint' ? BigInt.asUintN(64, a) : a));
     this.events.push({ helper, args: unsigned });
@@ -115,7 +116,7 @@ export class FlatMachine implements EngineHost {
     this.memory.write(at, this.memory.u8.slice(from, from + (access & 31)));
     return 0;
   }
-  private fault(kind: string, access: number): number {
+  protected fault(kind: string, access: number): number {
     this.events.push({ helper: kind, args: [access] });
     this.engine.requestBoundary();
     return 1;
@@ -135,11 +136,9 @@ export class FlatMachine implements EngineHost {
   oracleStep(word: number, pc: bigint): void {
     this.memory.view.setBigUint64(PE_STATE.PC.offset, pc, true);
     const decoded = this.decoder.decode(word);
-    if (!decoded) {
-      this.events.push({ helper: 'undefinedInstruction', args: [word] });
-      return;
-    }
-    this.oracle.run(liftConstant(decoded.clause, decoded.fields, fpCheck), 0);
+    const clause = decoded?.clause ?? UNALLOCATED;
+    const fields = decoded?.fields ?? extractFields(UNALLOCATED.encoding, word);
+    this.oracle.run(liftConstant(clause, fields, fpCheck), 0);
   }
   /** Drops what the data TLB knows. */
   flush(): void {

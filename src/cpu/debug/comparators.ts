@@ -116,14 +116,14 @@ export function watchedRange({ value, control }: Comparator): { first: bigint; l
     const first = value & VA_MASK & ~(size - 1n);
     return { first, last: first + size - 1n };
   }
-  const low = 31 - Math.clz32(bas & -bas);
-  const high = 31 - Math.clz32(bas);
-  if (bas !== (1 << (high + 1)) - (1 << low)) return undefined;
+  const first = 31 - Math.clz32(bas & -bas);
+  if (bas !== (1 << (32 - Math.clz32(bas))) - (1 << first)) return undefined;
+  // A value that is a multiple of 4 only: BAS[3:0] choose among the four bytes of the word, BAS[7:4] count for nothing.
   const word = (value & 4n) !== 0n;
-  // A value that is a multiple of 4 only: BAS[3:0] choose among the four bytes of the word, BAS[7:4] must be zero.
-  if (word && high > 3) return undefined;
+  const used = word ? bas & 15 : bas;
+  if (used === 0) return undefined;
   const base = value & VA_MASK & (word ? ~3n : ~7n);
-  return { first: base + BigInt(low), last: base + BigInt(high) };
+  return { first: base + BigInt(first), last: base + BigInt(31 - Math.clz32(used)) };
 }
 
 /** What kinds of access a watchpoint is for, DBGWCR_EL1.LSC: bit 0 loads, bit 1 stores. */

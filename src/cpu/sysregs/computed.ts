@@ -16,6 +16,8 @@ export interface SysregContext {
   lines(): { readonly irq: boolean; readonly fiq: boolean };
   /** PSTATE.PAN, UAO or SPSel changed. */
   modeChanged(): void;
+  /** Whether a Performance Monitors register can be reached, before the traps of EL2 and EL3. */
+  pmuAccess(name: string, write: boolean): 'ok' | 'undefined' | 'trap-el1' | 'trap-el2';
   /** PSTATE.DAIF or something else that holds interrupts back changed. */
   masksChanged(): void;
 }

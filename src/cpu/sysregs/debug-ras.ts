@@ -11,11 +11,14 @@ export interface ClaimTags {
   value: bigint;
 }
 
-/** OS lock, claim tags and the debug ROM address. */
-export function debugRegisters(claim: ClaimTags): ComputedSysregs {
+/** OS lock, claim tags and the debug ROM address. `lockChanged` hears of writes to the lock. */
+export function debugRegisters(claim: ClaimTags, lockChanged: () => void): ComputedSysregs {
   return {
     OSLAR_EL1: {
-      write: (c, value) => c.s.setSys(OSLSR_EL1, (c.s.sys(OSLSR_EL1) & ~OSLK) | (value & 1n ? OSLK : 0n)),
+      write: (c, value) => {
+        c.s.setSys(OSLSR_EL1, (c.s.sys(OSLSR_EL1) & ~OSLK) | (value & 1n ? OSLK : 0n));
+        lockChanged();
+      },
     },
     DBGCLAIMSET_EL1: {
       read: () => 0xffn,

@@ -6,6 +6,7 @@ const SCTLR_EL1 = sysregOffset('SCTLR_EL1');
 const CSSELR_EL1 = sysregOffset('CSSELR_EL1');
 const DZE = 1 << 14;
 const DZP = 1n << 4n;
+const TDZ = 1 << 28;
 
 /** MPIDR_EL1 of a PE: affinities as the board numbers them; bit 31 is RES1, bit 30 says "not the only one". */
 export function mpidrOf(affinity: number): bigint {
@@ -14,6 +15,11 @@ export function mpidrOf(affinity: number): bigint {
 
 function atEl1UnderEl2(c: SysregContext): boolean {
   return c.s.els.el2 && c.s.el === 1 && !c.exceptions.secure;
+}
+
+/** DC ZVA traps here: SCTLR_EL1.DZE for EL0, HCR_EL2.TDZ. */
+function zvaProhibited(c: SysregContext): boolean {
+  return (c.s.el === 0 && !(c.s.sysLow(SCTLR_EL1) & DZE)) || (c.s.el <= 1 && (c.exceptions.hcr & TDZ) !== 0);
 }
 
 /**
@@ -38,8 +44,6 @@ export function identification(affinity: number, virtual: { vpidr: bigint; vmpid
       },
     },
     CCSIDR_EL1: { read: (c) => c.s.profile.ccsidr.get(c.s.sysLow(CSSELR_EL1) & 0xf) ?? 0n },
-    DCZID_EL0: {
-      read: (c) => BigInt(c.s.profile.dczidBs) | (c.s.el === 0 && !(c.s.sysLow(SCTLR_EL1) & DZE) ? DZP : 0n),
-    },
+    DCZID_EL0: { read: (c) => BigInt(c.s.profile.dczidBs) | (zvaProhibited(c) ? DZP : 0n) },
   };
 }

@@ -1,5 +1,5 @@
 /** MRS and MSR: presence, access rights, traps, then the value. DDI 0487, "The A64 System instruction class". */
-import { EC, FP_ACCESS_ISS, issForSysregKey } from '../../arch/esr.ts';
+import { EC, issForSysregKey } from '../../arch/esr.ts';
 import { PE_DERIVED } from '../../arch/pestate.ts';
 import { genericName, storedAfterWrite, sysregEncoding } from '../../arch/sysregs/index.ts';
 import { el2Enabled } from '../routing.ts';
@@ -13,7 +13,7 @@ const SCR_ST = 1 << 11;
 const FP_REGISTERS = new Set(['FPCR', 'FPSR']);
 
 /** What an access becomes before any value moves. */
-type Verdict = 'ok' | 'undefined' | 'zero' | { readonly trap: 1 | 2 | 3; readonly ec?: number };
+type Verdict = 'ok' | 'undefined' | 'zero' | { readonly trap: 1 | 2 | 3; readonly fp?: true };
 
 /** What happens after a stored register changed. */
 export type Effects = Readonly<Record<string, () => void>>;
@@ -114,9 +114,14 @@ export class Sysregs {
           ? 'undefined'
           : { trap: outcome === 'trap-el2' ? 2 : 3 };
     }
+    if (name.startsWith('PM')) {
+      const outcome = c.pmuAccess(name, write);
+      if (outcome === 'undefined') return 'undefined';
+      if (outcome !== 'ok') return { trap: outcome === 'trap-el1' ? 1 : 2 };
+    }
     if (name === 'SP_EL0' && !(c.s.pstate() & 1)) return 'undefined';
     if (FP_REGISTERS.has(name) && c.s.get32(PE_DERIVED.fpTrapped)) {
-      return { trap: c.s.get32(PE_DERIVED.fpTrapped) as 1 | 2 | 3, ec: EC.AdvSIMDFPAccessTrap };
+      return { trap: c.s.get32(PE_DERIVED.fpTrapped) as 1 | 2 | 3, fp: true };
     }
     if (name.startsWith('CNTPS_') && el === 1) {
       if (!c.exceptions.secure) return 'undefined';
@@ -164,7 +169,7 @@ export class Sysregs {
       return;
     }
     const lower = verdict.trap === 1 ? c.exceptions.syncTarget() : verdict.trap;
-    if (verdict.ec) return c.exceptions.sync(verdict.ec, FP_ACCESS_ISS, { target: lower });
+    if (verdict.fp) return c.exceptions.floatingPointTrap(lower);
     c.exceptions.sync(EC.SystemRegisterTrap, issForSysregKey(key, c.transferRegister(), read), { target: lower });
   }
 }

@@ -17,6 +17,7 @@ export interface SysregTrap {
 }
 
 const at = {
+  MDSCR_EL1: sysregOffset('MDSCR_EL1'),
   SCTLR_EL1: sysregOffset('SCTLR_EL1'),
   CNTKCTL_EL1: sysregOffset('CNTKCTL_EL1'),
   HCR_EL2: sysregOffset('HCR_EL2'),
@@ -31,6 +32,8 @@ const at = {
 const VM = /^(SCTLR|TTBR0|TTBR1|TCR|ESR|FAR|AFSR0|AFSR1|MAIR|AMAIR|CONTEXTIDR)_EL1$/;
 const DEBUG =
   /^(DBG(BVR|BCR|WVR|WCR)\d+_EL1|MDSCR_EL1|MDCCINT_EL1|OSDTR[RT]X_EL1|OSECCR_EL1|DBGCLAIM\w+|DBGAUTHSTATUS_EL1|MDCCSR_EL0|DBGDTR\w*_EL0)$/;
+const DEBUG_CHANNEL = /^(MDCCSR_EL0|DBGDTR\w*_EL0)$/;
+const PMU = /^PM(CR|CNTEN|OVS|SWINC|SELR|CEID|CCNTR|XEV|USERENR|INTEN|EVCNTR|EVTYPER|CCFILTR)/;
 const DEBUG_OS = /^(OSLAR_EL1|OSLSR_EL1|OSDLR_EL1|DBGPRCR_EL1)$/;
 
 /** In the order of priority: EL1 controls, then EL2's, then EL3's. */
@@ -41,6 +44,7 @@ export const SYSREG_TRAPS: readonly SysregTrap[] = [
   { registers: /^CNTVCT_EL0$/, from: [0], access: 'r', control: at.CNTKCTL_EL1, bit: 1, when: 0, target: 1 },
   { registers: /^CNTV_\w+_EL0$/, from: [0], access: 'rw', control: at.CNTKCTL_EL1, bit: 8, when: 0, target: 1 },
   { registers: /^CNTP_\w+_EL0$/, from: [0], access: 'rw', control: at.CNTKCTL_EL1, bit: 9, when: 0, target: 1 },
+  { registers: DEBUG_CHANNEL, from: [0], access: 'rw', control: at.MDSCR_EL1, bit: 12, when: 1, target: 1 },
   { registers: VM, from: [1], access: 'w', control: at.HCR_EL2, bit: 26, when: 1, target: 2 },
   { registers: VM, from: [1], access: 'r', control: at.HCR_EL2, bit: 30, when: 1, target: 2 },
   { registers: /^(REVIDR|AIDR)_EL1$/, from: [1], access: 'r', control: at.HCR_EL2, bit: 16, when: 1, target: 2 },
@@ -62,9 +66,17 @@ export const SYSREG_TRAPS: readonly SysregTrap[] = [
   { registers: /^CNTP_\w+_EL0$/, from: [0, 1], access: 'rw', control: at.CNTHCTL_EL2, bit: 1, when: 0, target: 2 },
   { registers: DEBUG, from: [0, 1], access: 'rw', control: at.MDCR_EL2, bit: 9, when: 1, target: 2 },
   { registers: DEBUG_OS, from: [1], access: 'rw', control: at.MDCR_EL2, bit: 10, when: 1, target: 2 },
+  // MDCR_EL2.TDE traps what TDA, TDOSA and TDRA trap.
+  { registers: DEBUG, from: [0, 1], access: 'rw', control: at.MDCR_EL2, bit: 8, when: 1, target: 2 },
+  { registers: DEBUG_OS, from: [1], access: 'rw', control: at.MDCR_EL2, bit: 8, when: 1, target: 2 },
+  { registers: /^MDRAR_EL1$/, from: [1], access: 'r', control: at.MDCR_EL2, bit: 8, when: 1, target: 2 },
+  { registers: /^MDRAR_EL1$/, from: [1], access: 'r', control: at.MDCR_EL2, bit: 11, when: 1, target: 2 },
+  { registers: PMU, from: [0, 1], access: 'rw', control: at.MDCR_EL2, bit: 6, when: 1, target: 2 },
+  { registers: /^PMCR_EL0$/, from: [0, 1], access: 'rw', control: at.MDCR_EL2, bit: 5, when: 1, target: 2 },
   { registers: /^CPACR_EL1$/, from: [1], access: 'rw', control: at.CPTR_EL3, bit: 31, when: 1, target: 3 },
   { registers: /^CPTR_EL2$/, from: [2], access: 'rw', control: at.CPTR_EL3, bit: 31, when: 1, target: 3 },
   { registers: /^(ERR|ERX)/, from: [1, 2], access: 'rw', control: at.SCR_EL3, bit: 15, when: 1, target: 3 },
+  { registers: PMU, from: [0, 1, 2], access: 'rw', control: at.MDCR_EL3, bit: 6, when: 1, target: 3 },
   { registers: DEBUG, from: [0, 1, 2], access: 'rw', control: at.MDCR_EL3, bit: 9, when: 1, target: 3 },
   { registers: DEBUG_OS, from: [1, 2], access: 'rw', control: at.MDCR_EL3, bit: 10, when: 1, target: 3 },
 ];

@@ -1,9 +1,9 @@
 import type { Block, Fragment, IrNode } from '../../ir/types.ts';
 
 /** Most instructions of a region: past it V8's compile time grows faster than what the code gains. */
-export const REGION_INSTRUCTIONS_MAX = 256;
+export const REGION_INSTRUCTIONS_MAX = 128;
 /** Most basic blocks of a region. */
-export const REGION_BLOCKS_MAX = 64;
+export const REGION_BLOCKS_MAX = 32;
 /** Instructions in a page of guest code. */
 const PAGE_INSTRUCTIONS = 1024;
 

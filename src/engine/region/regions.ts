@@ -31,7 +31,7 @@ export interface RegionHost {
  */
 export class Regions {
   private readonly host: RegionHost;
-  private queue: number[] = [];
+  private readonly queue = new Set<number>();
   private readonly heads = new Map<number, Set<number>>();
   private free: number[] = [];
   private next = 0;
@@ -44,12 +44,15 @@ export class Regions {
 
   /** A record became hot. */
   hot(record: number): void {
-    this.queue.push(record >>> 0);
+    this.queue.add(record >>> 0);
   }
 
   /** Compiles what became hot. To be called between grants. */
   compileQueued(): void {
-    while (this.queue.length > 0) this.compile(this.queue.splice(0, REGIONS_PER_MODULE));
+    if (this.queue.size === 0) return;
+    const records = [...this.queue];
+    this.queue.clear();
+    for (let n = 0; n < records.length; n += REGIONS_PER_MODULE) this.compile(records.slice(n, n + REGIONS_PER_MODULE));
   }
 
   private compile(records: readonly number[]): void {

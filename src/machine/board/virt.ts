@@ -190,6 +190,13 @@ function timerNode(options: VirtDeviceTreeOptions): FdtNode {
   });
 }
 
+function pmuNode(options: VirtDeviceTreeOptions): FdtNode {
+  return fdtNode('pmu', {
+    compatible: 'arm,armv8-pmuv3',
+    interrupts: cells(...dtInterrupt(VIRT_INTIDS.PMU, ppiFlags(options))),
+  });
+}
+
 function peripheralNodes(): FdtNode[] {
   return [
     fdtNode('apb-pclk', {
@@ -295,6 +302,7 @@ export function virtDeviceTree(options: VirtDeviceTreeOptions): FdtTree {
       cpusNode(options),
       gicNode(options.gic ?? 3),
       timerNode(options),
+      pmuNode(options),
       ...peripheralNodes(),
       ...gpioNodes(),
       fwCfgNode(),
