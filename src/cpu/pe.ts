@@ -284,12 +284,12 @@ export class Pe {
     return alone ? taken : this.runSteps(budget);
   }
   private runSteps(budget: number): number {
-    const steps = this.pmu.active ? this.pmu.grant(budget) : budget;
+    const steps = this.pmu.grant(budget);
     this.running = true;
     const taken = this.parts.engine().run(this.s.index, steps);
     this.running = false;
     this.stepsBefore += taken;
-    if (this.pmu.active) this.pmu.granted();
+    this.pmu.granted();
     return taken;
   }
 

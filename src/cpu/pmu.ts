@@ -256,6 +256,9 @@ export class Pmu {
 
   /** A grant of at most `budget` steps begins: how long it may be so that an overflow interrupt comes at its step. */
   grant(budget: number): number {
+    // Whoever starts to count in the grant ends it, if an overflow can interrupt.
+    this.grantEnd = Number.POSITIVE_INFINITY;
+    if (!this.active) return budget;
     this.settle();
     const allowed = Math.min(budget, this.stepsToOverflow());
     this.grantEnd = this.countedTo + allowed;

@@ -1,6 +1,6 @@
 import { EXEC_TLB_BASE, EXEC_TLB_ENTRIES, PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
-import { HANDLER_TYPE } from './emit.ts';
 import { countArrival } from './emit/control.ts';
+import { HANDLER_TYPE } from './emit.ts';
 import { HANDLERS_MAX, RECORD_COUNT, RECORD_PAGE_BYTES, REGIONS_MAX } from './records.ts';
 import { flagsFunction } from './region/flags.ts';
 import { ModuleWriter } from './wasm/binary.ts';

@@ -21,8 +21,11 @@ const NO_WRITE = /^(VBAR_EL[123]|SPSel)$/;
 const TRAPPED =
   /^(SCTLR_EL1|TTBR0_EL1|TCR_EL1|ESR_EL1|FAR_EL1|MAIR_EL1|AMAIR_EL1|AFSR0_EL1|CONTEXTIDR_EL1|VBAR_EL1|ACTLR_EL1|CPACR_EL1|CTR_EL0|CCSIDR_EL1|CLIDR_EL1|CSSELR_EL1|ID_AA64PFR0_EL1|ID_AA64MMFR0_EL1|REVIDR_EL1|AIDR_EL1|MIDR_EL1|MPIDR_EL1|DCZID_EL0|DAIF|NZCV|CNTFRQ_EL0|CNTP_CTL_EL0|CNTPS_CTL_EL1|TPIDR_EL0|PAR_EL1|ID_AA64ISAR5_EL1)$/;
 
+/** Whose tests are elsewhere: the virtual CPU interface, Performance Monitors and debug registers. */
+const NOT_HERE = /^(ICH_|PM)/;
+
 function listed(): readonly SysReg[] {
-  return SYSREGS.filter((r) => r.op0 === 3 || (r.op0 === 2 && r.op1 === 0));
+  return SYSREGS.filter((r) => r.op0 === 3 && !NOT_HERE.test(r.name));
 }
 
 function includes(): { registers: string; trapped: string } {

@@ -34,7 +34,8 @@ export function runHere(image: Uint8Array, cpu: ProfileName): string[] {
     }
   });
   const { reason } = machine.run({ steps: STEPS_MAX });
-  if (!text.endsWith(END)) throw new Error(`the probe ended with '${reason}' after:\n${lines(text).slice(-5).join('\n')}`);
+  if (!text.endsWith(END))
+    throw new Error(`the probe ended with '${reason}' after:\n${lines(text).slice(-5).join('\n')}`);
   return lines(text);
 }
 

@@ -97,22 +97,24 @@ static u64 place(u32 level, u64 descriptor) {
 }
 static u64 leaf(u32 level) { return level == 3 ? (u64)test_page | PAGE : (level == 2 ? RAM : GIB) | BLOCK; }
 
+static const char *where = "";
+
 static void accesses(const char *name, u64 va) {
   for (u32 el = 0; el < 4; el++) {
-    say("mmu %s ldr EL%d: ", name, (u64)el);
+    say("mmu %s%s ldr EL%d: ", where, name, (u64)el);
     one(S(ldr), MODE_OF[el], va, 0);
     show(S(ldr));
-    say("mmu %s str EL%d: ", name, (u64)el);
+    say("mmu %s%s str EL%d: ", where, name, (u64)el);
     one(S(str), MODE_OF[el], va + 8, 0);
     show(S(str));
-    say("mmu %s br EL%d: ", name, (u64)el);
+    say("mmu %s%s br EL%d: ", where, name, (u64)el);
     one(S(br), MODE_OF[el], va, 0);
     show(S(br));
   }
 }
 
 static void faults(void) {
-  static const char *const LEVEL[] = {"L0", "L1", "L2", "L3"};
+  static const char *const LEVEL[] = {"L0 ", "L1 ", "L2 ", "L3 "};
   for (t0sz = 16; t0sz <= 25; t0sz += 9)
     for (u32 level = t0sz == 16 ? 0 : 1; level < 4; level++) {
       const u64 good = leaf(level) | AF | ISH | AP(1);
@@ -139,11 +141,12 @@ static void faults(void) {
         if (level == 0 && k > 1 && k != 2 && k < 10) continue;
         if (level == 3 && k > 10 && k < 13) continue;
         if (t0sz == 16 && level != 0 && k > 6) continue;
-        say("%s ", LEVEL[level]);
+        where = LEVEL[level];
         accesses(kinds[k].name, place(level, kinds[k].descriptor));
       }
     }
   t0sz = 25;
+  where = "";
 }
 
 static void permissions(void) {
@@ -219,7 +222,7 @@ static void ranges(void) {
   calm();
   on(1);
   WR(hcr_el2, HCR_RW | HCR_TGE);
-  ISB();
+  flush();
   say("tge ldr EL0: ");
   run_at(S(ldr), DAIF, va, 0);
   show(S(ldr));

@@ -35,7 +35,8 @@ export type SgiWriter = 'secure' | 'nonSecure' | 'single';
 /**
  * Smallest GICR_NSACR field of the target with which the SGI is forwarded, by the group the INTID has at the target;
  * ALWAYS does not look at GICR_NSACR, NEVER drops the SGI. Columns: Group 0, Secure Group 1, Non-secure Group 1.
- * IHI 0069, "Forwarding an SGI to a target PE". With one security state ICC_SGI1R_EL1 reaches either group.
+ * IHI 0069, "Forwarding an SGI to a target PE". With one security state each register reaches the group
+ * it names, Group 0 for the other two: other implementations let ICC_SGI1R_EL1 reach Group 0 as well.
  */
 const ALWAYS = 0;
 const NEVER = 4;
@@ -52,7 +53,7 @@ const FORWARDED: Readonly<Record<SgiWriter, Readonly<Record<SgiRegister, readonl
   },
   single: {
     ICC_SGI0R_EL1: [ALWAYS, NEVER, NEVER],
-    ICC_SGI1R_EL1: [ALWAYS, NEVER, ALWAYS],
+    ICC_SGI1R_EL1: [NEVER, NEVER, ALWAYS],
     ICC_ASGI1R_EL1: [ALWAYS, NEVER, NEVER],
   },
 };

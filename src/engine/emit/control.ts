@@ -1,17 +1,36 @@
 import { PE_DERIVED, PE_STATE } from '../../arch/pestate.ts';
 import type { HelperSignature, IrNode } from '../../ir/types.ts';
-import { HOT_COUNT, RECORD_COUNT, RECORD_PAGE_BYTES, RECORD_PAGE_USED, REGION_FIRST } from '../records.ts';
+import {
+  HOT_COUNT,
+  RECORD_BYTES,
+  RECORD_COUNT,
+  RECORD_PAGE_BYTES,
+  RECORD_PAGE_USED,
+  REGION_FIRST,
+} from '../records.ts';
 import type { ModuleWriter, ValType } from '../wasm/binary.ts';
 import type { CodeWriter } from '../wasm/code.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { CPU, type Emission, IP } from './emission.ts';
 import { pushPc } from './registers.ts';
 
-/** PC := target. The handler answers 0, so the run loop looks the page up. */
+/** PC := target. Within the page the handler answers the record itself, else 0, so the run loop looks the page up. */
 function branch(e: Emission, target: IrNode): void {
-  e.code.get(CPU);
+  const c = e.code;
+  const [to, offset, next] = [c.local('i64'), c.local('i64'), c.local('i32')];
   e.value(target);
-  e.code.mem(OP.i64_store, PE_STATE.PC.offset).i32(0).op(OP.return);
+  c.tee(to).get(CPU).mem(OP.i64_load, PE_DERIVED.pageVa.offset).op(OP.i64_sub).tee(offset);
+  // Rotated right by two, an offset that is misaligned or outside the page is at least 1024.
+  c.i64(2n)
+    .op(OP.i64_rotr)
+    .i64(BigInt(RECORD_PAGE_USED / RECORD_BYTES))
+    .op(OP.i64_lt_u)
+    .if();
+  c.get(IP).i32(-RECORD_PAGE_BYTES).op(OP.i32_and).get(offset).op(OP.i32_wrap_i64).i32(2).op(OP.i32_shl, OP.i32_add);
+  c.set(next);
+  countArrival(e, next);
+  c.get(next).op(OP.return).end();
+  c.get(CPU).get(to).mem(OP.i64_store, PE_STATE.PC.offset).i32(0).op(OP.return);
 }
 
 /** PC := address of this instruction + offset. Within the page the handler answers the record itself. */

@@ -1,5 +1,5 @@
-import { CodeWriter } from '../wasm/code.ts';
 import type { ValType } from '../wasm/binary.ts';
+import { CodeWriter } from '../wasm/code.ts';
 import { OP } from '../wasm/opcodes.ts';
 
 /**

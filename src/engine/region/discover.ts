@@ -53,7 +53,8 @@ function branchTarget(node: IrNode, index: number): number | undefined {
 export function endingOf(fragment: Fragment, index: number): Ending {
   const last = lastOf(fragment.body);
   if (!last) return { leaves: false, fallsThrough: true };
-  if (last.op === 'branchrel') return { target: links(fragment.body) ? undefined : branchTarget(last, index), leaves: true, fallsThrough: false };
+  if (last.op === 'branchrel')
+    return { target: links(fragment.body) ? undefined : branchTarget(last, index), leaves: true, fallsThrough: false };
   if (last.op === 'branch') return { leaves: true, fallsThrough: false };
   if (last.op === 'call' && last.helper.effect === 'leave') return { leaves: true, fallsThrough: false };
   if (last.op === 'if') {
@@ -91,7 +92,10 @@ export function discover(head: number, lift: (index: number) => Fragment | undef
 }
 
 /** Cuts the instructions at the places that are jumped to. */
-function cut(lifted: ReadonlyMap<number, RegionInstruction & { ending: Ending }>, leaders: ReadonlySet<number>): Map<number, BasicBlock> {
+function cut(
+  lifted: ReadonlyMap<number, RegionInstruction & { ending: Ending }>,
+  leaders: ReadonlySet<number>,
+): Map<number, BasicBlock> {
   const blocks = new Map<number, BasicBlock>();
   for (const first of leaders) {
     const instructions: RegionInstruction[] = [];

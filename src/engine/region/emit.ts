@@ -88,7 +88,10 @@ export class RegionEmitter {
     c.get(CPU).mem(OP.i32_load, PE_DERIVED.budget.offset).i32(1).op(OP.i32_add).tee(this.left);
     c.i32(first).op(OP.i32_lt_u).if();
     c.get(CPU).get(IP).call(this.module.importFunc(FALLBACK_IMPORT, HANDLER_TYPE)).op(OP.return).end();
-    for (const [slot, local] of this.xs) c.get(CPU).mem(OP.i64_load, X_BASE + slot * 8).set(local);
+    for (const [slot, local] of this.xs)
+      c.get(CPU)
+        .mem(OP.i64_load, X_BASE + slot * 8)
+        .set(local);
     if (this.writesFlags) c.get(CPU).mem(OP.i32_load, PE_STATE.NZCV.offset).op(OP.i64_extend_i32_u).set(this.fx);
     this.known = FLAGS.RAW;
     this.tree(this.head);
@@ -99,7 +102,10 @@ export class RegionEmitter {
   // --- nesting ---
 
   private tree(node: number): void {
-    const merges = this.structure.children.get(node)!.filter((n) => this.structure.merges.has(n)).reverse();
+    const merges = this.structure.children
+      .get(node)!
+      .filter((n) => this.structure.merges.has(n))
+      .reverse();
     if (!this.structure.loops.has(node)) return this.within(node, merges);
     const label = this.code.open('loop');
     this.labels.push({ node, loop: true, label });
@@ -208,7 +214,14 @@ export class RegionEmitter {
   /** After a call that went on: it may have ended the grant. */
   resumed(): void {
     const c = this.code;
-    c.get(CPU).mem(OP.i32_load, PE_DERIVED.budget.offset).i32(this.rest).op(OP.i32_sub).tee(this.left).i32(0).op(0x48).set(this.bail);
+    c.get(CPU)
+      .mem(OP.i32_load, PE_DERIVED.budget.offset)
+      .i32(this.rest)
+      .op(OP.i32_sub)
+      .tee(this.left)
+      .i32(0)
+      .op(0x48)
+      .set(this.bail);
   }
 
   // --- registers and flags ---
@@ -229,7 +242,9 @@ export class RegionEmitter {
     }
     if (this.known === undefined) c.get(this.kind);
     else c.i32(this.known);
-    c.get(this.fx).get(this.fy).call(this.module.importFunc(FLAGS_IMPORT, { params: ['i32', 'i64', 'i64'], results: ['i32'] }));
+    c.get(this.fx)
+      .get(this.fy)
+      .call(this.module.importFunc(FLAGS_IMPORT, { params: ['i32', 'i64', 'i64'], results: ['i32'] }));
   }
   /** Notes what makes the flags; the operands are on the stack already when `pushed`. */
   setFlags(kind: FlagsKind, pushX: () => void, pushY: (() => void) | undefined): void {
@@ -292,7 +307,11 @@ class InstructionEmitter extends HandlerEmitter {
   }
 
   protected override skips(node: IrNode): boolean {
-    return node.op === 'get' && node.field === PE_STATE.NZCV && everyUse(this.fragment.body, node, (n) => n.op === 'cond' && this.region.knows(n.cond));
+    return (
+      node.op === 'get' &&
+      node.field === PE_STATE.NZCV &&
+      everyUse(this.fragment.body, node, (n) => n.op === 'cond' && this.region.knows(n.cond))
+    );
   }
   override block(block: Block): void {
     const known = this.arms.get(block);
@@ -300,7 +319,8 @@ class InstructionEmitter extends HandlerEmitter {
     super.block(block);
   }
   protected override expression(node: IrNode): void {
-    if (node.op === 'cond' && node.args[0]!.op === 'get' && this.region.knows(node.cond)) this.region.condition(node.cond);
+    if (node.op === 'cond' && node.args[0]!.op === 'get' && this.region.knows(node.cond))
+      this.region.condition(node.cond);
     else super.expression(node);
   }
 
@@ -348,7 +368,11 @@ class InstructionEmitter extends HandlerEmitter {
     if (local === undefined) return;
     this.value(value);
     if (narrow) this.code.op(OP.i64_extend_i32_u);
-    this.code.set(local).get(CPU).get(local).mem(OP.i64_store, X_BASE + slot * 8);
+    this.code
+      .set(local)
+      .get(CPU)
+      .get(local)
+      .mem(OP.i64_store, X_BASE + slot * 8);
   }
 
   private setFlags(value: IrNode): void {
@@ -368,7 +392,11 @@ class InstructionEmitter extends HandlerEmitter {
     }
     this.region.sync(0);
     const c = this.code;
-    c.get(CPU).get(CPU).mem(OP.i64_load, PE_DERIVED.pageVa.offset).i64(BigInt(this.index * 4)).op(OP.i64_add);
+    c.get(CPU)
+      .get(CPU)
+      .mem(OP.i64_load, PE_DERIVED.pageVa.offset)
+      .i64(BigInt(this.index * 4))
+      .op(OP.i64_add);
     this.value(offset);
     c.op(OP.i64_add).mem(OP.i64_store, PE_STATE.PC.offset).i32(0).op(OP.return);
   }
@@ -387,7 +415,10 @@ class InstructionEmitter extends HandlerEmitter {
 }
 
 function writesFlags(nodes: readonly IrNode[]): boolean {
-  return nodes.some((n) => (n.op === 'set' && n.field === PE_STATE.NZCV) || (n.op === 'if' && (writesFlags(n.yes) || writesFlags(n.no))));
+  return nodes.some(
+    (n) =>
+      (n.op === 'set' && n.field === PE_STATE.NZCV) || (n.op === 'if' && (writesFlags(n.yes) || writesFlags(n.no))),
+  );
 }
 
 /** Whether every node that takes `value` as an operand satisfies a condition. */

@@ -65,7 +65,10 @@ export class Regions {
     if (made.length === 0) return;
     if (this.next + made.length - this.free.length > REGIONS_MAX) this.dropAll();
     for (const { name, code } of made) module.func(name, HANDLER_TYPE, code);
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.finish() as BufferSource), this.host.imports);
+    const { exports } = new WebAssembly.Instance(
+      new WebAssembly.Module(module.finish() as BufferSource),
+      this.host.imports,
+    );
     for (const { record, name } of made) this.install(record, exports[name]);
     this.compiled += made.length;
   }

@@ -40,7 +40,11 @@ function reversePostorder({ head, successors }: FlowGraph): number[] {
 }
 
 /** Immediate dominators by iteration (Cooper, Harvey, Kennedy). */
-function dominators(nodes: readonly number[], order: ReadonlyMap<number, number>, predecessors: ReadonlyMap<number, number[]>): Map<number, number> {
+function dominators(
+  nodes: readonly number[],
+  order: ReadonlyMap<number, number>,
+  predecessors: ReadonlyMap<number, number[]>,
+): Map<number, number> {
   const idom = new Map<number, number>([[nodes[0]!, nodes[0]!]]);
   const meet = (a: number, b: number): number => {
     let [x, y] = [a, b];

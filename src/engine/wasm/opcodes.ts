@@ -47,6 +47,8 @@ export const OP = {
   i32_shl: 0x74,
   i32_shr_u: 0x76,
   i64_add: 0x7c,
+  i64_sub: 0x7d,
+  i64_rotr: 0x8a,
   i64_and: 0x83,
   i64_or: 0x84,
   i64_xor: 0x85,

@@ -34,6 +34,8 @@ static void catch (int number) {
 
 static void report(const char *what, int address_matters, uintptr_t expected) {
   int address = !address_matters || seen_addr == expected;
+  /* Linux says ILL_ILLOPC, QEMU's user-mode emulation ILL_ILLOPN. */
+  if (seen == SIGILL && (seen_code == ILL_ILLOPC || seen_code == ILL_ILLOPN)) seen_code = ILL_ILLOPC;
   printf("%-28s signal %2d code %d address %s, on its own stack %d\n", what, seen, seen_code, address ? "right" : "wrong",
          on_other_stack);
   note64((uint64_t)seen), note64((uint64_t)seen_code), note64((uint64_t)address), note64((uint64_t)on_other_stack);
