@@ -1,7 +1,7 @@
 import { EC, esrOf, FP_ACCESS_ISS, FSC } from '../arch/esr.ts';
 import { PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
 import { SPSR, VECTOR_OFFSETS } from '../arch/pstate.ts';
-import type { InstructionEnd } from './pmu.ts';
+import type { InstructionEnd } from './pmu-counters.ts';
 import type { GicPort, IccContext, MachinePort } from './ports.ts';
 import {
   ASYNC_KINDS,
@@ -221,13 +221,7 @@ export class Exceptions {
 
   // --- entry and return ---
 
-  private enter(
-    target: 1 | 2 | 3,
-    kind: number,
-    returnPc: bigint,
-    esr: bigint | undefined,
-    end: InstructionEnd,
-  ): void {
+  private enter(target: 1 | 2 | 3, kind: number, returnPc: bigint, esr: bigint | undefined, end: InstructionEnd): void {
     const { s } = this;
     this.listener.taking(end);
     const from = s.el;
@@ -328,7 +322,7 @@ export class Exceptions {
     if (!s.els.el2 || s.el === 0 || (s.el === 1 && this.secure) || disabled) return this.undefined();
     this.sync(EC.HypervisorCall, imm & 0xffff, { target: s.el === 3 ? 3 : 2, returnPc: this.nextPc() });
   }
-  /** Without EL2, HVC may be how an OS reaches firmware. */
+  /** Without EL3, firmware may be reached by HVC, or by SMC when HVC belongs to EL2. */
   private callConduit(imm: number): boolean {
     const at = this.s.pc;
     this.s.pc = this.nextPc();
@@ -341,6 +335,8 @@ export class Exceptions {
     const { s } = this;
     if (s.el === 0) return this.undefined();
     if (s.els.el3 && s.el === 1 && this.hcr & HCR.TSC) return this.sync(EC.MonitorCall, imm & 0xffff, { target: 2 });
+    const trapped = s.el === 1 && (this.hcr & HCR.TSC) !== 0;
+    if (!s.els.el3 && s.els.el2 && !trapped && this.callConduit(imm)) return;
     if (!s.els.el3 || this.scr & SCR.SMD) return this.undefined();
     this.sync(EC.MonitorCall, imm & 0xffff, { target: 3, returnPc: this.nextPc() });
   }

@@ -1,7 +1,7 @@
 import { EC, WFX_ISS } from '../arch/esr.ts';
 import { PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
-import { SPSR } from '../arch/pstate.ts';
 import type { ImplementedEls, Profile } from '../arch/profiles.ts';
+import { SPSR } from '../arch/pstate.ts';
 import { sysregByName } from '../arch/sysregs/index.ts';
 import { PSTATE_IMMEDIATES } from '../arch/sysregs/sysops.ts';
 import type { Interpreter } from '../engine/interpreter.ts';
@@ -28,8 +28,8 @@ import { Sysregs } from './sysregs/sysregs.ts';
 import { SystemInstructions } from './system-instructions.ts';
 import { TIMERS, Timers } from './timers.ts';
 
-/** Values of `PE_STATE.waitState`. */
-export const WAIT = { RUNNING: 0, WFI: 1, WFE: 2, OFF: 3 } as const;
+/** Values of `PE_STATE.waitState`; STARTING is turned on and has taken no turn yet. */
+export const WAIT = { RUNNING: 0, WFI: 1, WFE: 2, OFF: 3, STARTING: 4 } as const;
 
 /** What a PE is made of. */
 export interface PeParts {
@@ -89,7 +89,10 @@ export class Pe {
     this.contexts = new TranslationContexts(this.s, parts.contexts);
     this.pmu = new Pmu({
       s: this.s,
-      steps: { before: () => Math.max(this.steps() - (this.running ? 1 : 0), this.stepsBefore), through: () => this.steps() },
+      steps: {
+        before: () => Math.max(this.steps() - (this.running ? 1 : 0), this.stepsBefore),
+        through: () => this.steps(),
+      },
       secure: () => this.exceptions.secure,
       setLine: (level) => parts.machine.pmuLine(parts.index, level),
       requestBoundary: () => parts.machine.requestBoundary(),

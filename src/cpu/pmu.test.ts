@@ -120,7 +120,8 @@ after:`;
   });
 
   it('PMSWINC counts where SW_INCR is selected and enabled, and nowhere else', () => {
-    const code = 'mov x2, #7\n msr PMSWINC_EL0, x2\n msr PMSWINC_EL0, x2\n mov x3, #4\n msr PMCNTENCLR_EL0, x3\n msr PMSWINC_EL0, x2';
+    const code =
+      'mov x2, #7\n msr PMSWINC_EL0, x2\n msr PMSWINC_EL0, x2\n mov x3, #4\n msr PMCNTENCLR_EL0, x3\n msr PMSWINC_EL0, x2';
     const g = new BareMetal(`${counting([0, 0x0b, 0], code)}${vectors('b .')}`).run();
     expect([g.x(20), g.x(21), g.x(22)]).toEqual([3n, 0n, 2n]);
   });
@@ -224,7 +225,8 @@ describe('overflow interrupt of the Performance Monitors', () => {
     const body = `${'nop\n hvc #0\n'.repeat(20)} b done`;
     // HVC is UNDEFINED without EL2; the first vector entries are replaced by a handler that skips it.
     const source = overflowing(RETIRED, 30, body).replaceAll('mrs     x20, ELR_EL1\n', 'b common\n nop\n');
-    const g = new BareMetal(`${source}
+    const g = new BareMetal(
+      `${source}
 common: mrs     x9, ESR_EL1
         mrs     x8, ISR_EL1
         cbnz    x8, irq
@@ -237,7 +239,9 @@ irq:    mrs     x20, ELR_EL1
         mrs     x22, PMOVSCLR_EL0
         msr     PMOVSCLR_EL0, x22
         msr     ICC_EOIR1_EL1, x21
-        eret`, { el3: false }).run();
+        eret`,
+      { el3: false },
+    ).run();
     expect(g.x(22)).toBe(1n);
     expect(g.x(21)).toBe(23n);
   });
@@ -259,6 +263,7 @@ ${GIC_ON}
         msr     PMINTENSET_EL1, x0
         mov     x0, #3
         msr     PMCNTENSET_EL0, x0
+        mov     x0, #1
         msr     DAIFClr, #2
 start:  msr     PMCR_EL0, x0
 ${nops(100)}
@@ -321,12 +326,23 @@ ${vectors('mrs x20, ESR_EL1\n mrs x21, ELR_EL1\n b done')}${MMU_TABLES}`;
 describe('Performance Monitors and EL0', () => {
   const TRAPPED = 0x18n;
   const SVC = 0x15n;
-  const cases: readonly (readonly [string, number, readonly [granted: readonly string[], refused: readonly string[]]])[] = [
+  const cases: readonly (readonly [
+    string,
+    number,
+    readonly [granted: readonly string[], refused: readonly string[]],
+  ])[] = [
     ['nothing', 0, [['mrs x1, PMUSERENR_EL0'], ['mrs x1, PMCR_EL0', 'mrs x1, PMCCNTR_EL0', 'msr PMSWINC_EL0, x1']]],
     ['EN', 1, [['mrs x1, PMCR_EL0', 'msr PMCNTENSET_EL0, x1', 'msr PMSWINC_EL0, x1', 'msr PMEVCNTR0_EL0, x1'], []]],
     ['SW', 2, [['msr PMSWINC_EL0, x1'], ['mrs x1, PMCCNTR_EL0', 'mrs x1, PMSELR_EL0']]],
     ['CR', 4, [['mrs x1, PMCCNTR_EL0'], ['msr PMCCNTR_EL0, x1', 'mrs x1, PMEVCNTR0_EL0']]],
-    ['ER', 8, [['mrs x1, PMEVCNTR0_EL0', 'mrs x1, PMXEVCNTR_EL0', 'msr PMSELR_EL0, x1'], ['msr PMEVCNTR0_EL0, x1', 'mrs x1, PMCCNTR_EL0']]],
+    [
+      'ER',
+      8,
+      [
+        ['mrs x1, PMEVCNTR0_EL0', 'mrs x1, PMXEVCNTR_EL0', 'msr PMSELR_EL0, x1'],
+        ['msr PMEVCNTR0_EL0, x1', 'mrs x1, PMCCNTR_EL0'],
+      ],
+    ],
   ];
   it.each(cases)('PMUSERENR_EL0 with %s', (_name, value, [granted, refused]) => {
     const ec = (code: string) => {
@@ -365,7 +381,8 @@ ${EL2_VECTORS}`;
   it('HPMN is the number of counters after reset, and what EL1 sees as PMCR_EL0.N', () => {
     const all = new BareMetal(toEl1('mrs x1, MDCR_EL2', 'mrs x2, PMCR_EL0'), { el2: true }).run();
     expect([all.x(1), (all.x(2) >> 11n) & 31n]).toEqual([6n, 6n]);
-    const some = 'mov x0, #4\n msr MDCR_EL2, x0\n mov x0, #0x3f\n msr PMCNTENSET_EL0, x0\n mrs x3, PMCNTENSET_EL0\n mrs x4, PMCR_EL0';
+    const some =
+      'mov x0, #4\n msr MDCR_EL2, x0\n mov x0, #0x3f\n msr PMCNTENSET_EL0, x0\n mrs x3, PMCNTENSET_EL0\n mrs x4, PMCR_EL0';
     const g = new BareMetal(toEl1(some, 'mrs x1, PMCR_EL0\n mrs x2, PMCNTENSET_EL0'), { el2: true }).run();
     expect([(g.x(1) >> 11n) & 31n, g.x(2), g.x(3), (g.x(4) >> 11n) & 31n]).toEqual([4n, 0xfn, 0x3fn, 6n]);
     expect(g.x(20) >> 26n).toBe(0x16n);

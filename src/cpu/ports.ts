@@ -58,7 +58,10 @@ export interface MachinePort {
    * False when a guest image owns EL3.
    */
   el3Entered(pe: number, vectorOffset: number): boolean;
-  /** HVC where EL2 is absent: true when it is the conduit of firmware calls and was answered. PC is behind the HVC. */
+  /**
+   * Without EL3, HVC where EL2 is absent and SMC where it is there: true when it is the conduit of firmware calls and was
+   * answered. PC is behind the instruction.
+   */
   hvcConduit(pe: number, immediate: number): boolean;
   /** Something a guest did that is not modelled, by its Arm name. */
   report(pe: number, message: string): void;

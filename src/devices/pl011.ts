@@ -114,6 +114,8 @@ export class Pl011 implements Device {
   readonly sizeBytes = PL011_REGS.sizeBytes;
   readonly #host: Pl011Host;
   #state = resetState();
+  /** Reads of UARTFR since the guest did anything else; what it does is not state but how it spends its time. */
+  #flagReads = 0;
 
   constructor(host: Pl011Host, name = 'pl011') {
     this.#host = host;
@@ -133,6 +135,14 @@ export class Pl011 implements Device {
     this.#state.hostWaits = taken < bytes.length;
     this.#updateLine();
     return taken;
+  }
+
+  /**
+   * The guest does nothing here but ask again and again whether a character came: so many reads of UARTFR, with
+   * nothing received, since it last touched another register.
+   */
+  get receiverPolls(): number {
+    return this.#receiverOn() && this.#state.rxFifo.length === 0 ? this.#flagReads : 0;
   }
 
   /** The line is held at break from outside; false when the UART could not take it now. */
@@ -159,11 +169,13 @@ export class Pl011 implements Device {
   read(offset: number, access: Access): number {
     const slot = PL011_REGS.admit(offset, access.sizeBytes, 'read', this.#host.report);
     if (slot === undefined) return 0;
+    if (access.pe >= 0) this.#flagReads = slot.register.name === 'UARTFR' ? this.#flagReads + 1 : 0;
     const value = this.#readRegister(slot.register.name, access.pe >= 0) >>> (8 * (offset - slot.offset));
     return access.sizeBytes === 4 ? value : value & ((1 << (8 * access.sizeBytes)) - 1);
   }
 
   write(offset: number, value: number, access: Access): undefined {
+    this.#flagReads = 0;
     const slot = PL011_REGS.admit(offset, access.sizeBytes, 'write', this.#host.report);
     if (slot === undefined) return;
     if (offset !== slot.offset) {
@@ -181,12 +193,14 @@ export class Pl011 implements Device {
 
   load(state: PlainData): void {
     this.#state = copyState(state as unknown as State);
+    this.#flagReads = 0;
     this.#updateLine();
   }
 
   /** Characters that the host kept back stay with it: it hears `roomToReceive` when the receiver is on again. */
   reset(): void {
     this.#state = { ...resetState(), hostWaits: this.#state.hostWaits };
+    this.#flagReads = 0;
     this.#updateLine();
   }
 

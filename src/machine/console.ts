@@ -4,6 +4,11 @@ import { Pl011 } from '../devices/pl011.ts';
 /** UARTIMSC bits of the receive and receive timeout interrupts. */
 const RXIM_RTIM = 0x50;
 const UARTIMSC = 0x38;
+/**
+ * Reads of UARTFR one after the other by which a guest shows that it polls for input. A driver that waits for room to
+ * send reads it too, but here there is always room after one.
+ */
+const POLLS_MIN = 64;
 
 /** The guest's console: PL011 on one side, byte streams on the other. */
 export class Console {
@@ -35,10 +40,13 @@ export class Console {
     for (const b of bytes) this.queue.push(b);
     this.feed();
   }
-  /** True once the guest's driver listens: text sent before would be thrown away by a driver that empties the FIFO. */
+  /**
+   * True once the guest listens, by interrupt or by polling: text sent before would be thrown away by a driver that
+   * empties the FIFO when it starts.
+   */
   get acceptsInput(): boolean {
     const imsc = this.uart.read(UARTIMSC, { sizeBytes: 4, nonSecure: true, pe: -1 });
-    return typeof imsc === 'number' && (imsc & RXIM_RTIM) !== 0;
+    return (typeof imsc === 'number' && (imsc & RXIM_RTIM) !== 0) || this.uart.receiverPolls >= POLLS_MIN;
   }
   /** Bytes that the UART has not taken yet. */
   get queuedBytes(): number {

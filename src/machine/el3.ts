@@ -57,10 +57,14 @@ export class Firmware implements FirmwareHost {
     return this.around.ramContains(addrPa);
   }
   powerState(pe: number): PowerState {
-    return this.around.pes[pe]!.s.get32(PE_STATE.waitState) === WAIT.OFF ? 'OFF' : 'ON';
+    const state = this.around.pes[pe]!.s.get32(PE_STATE.waitState);
+    if (state === WAIT.STARTING) return 'ON_PENDING';
+    return state === WAIT.OFF ? 'OFF' : 'ON';
   }
+  /** ON_PENDING until the PE's first turn. */
   powerOn(pe: number, start: StartPoint): void {
     this.start(pe, start);
+    this.around.pes[pe]!.s.set32(PE_STATE.waitState, WAIT.STARTING);
   }
   powerOff(pe: number): void {
     this.around.pes[pe]!.s.set32(PE_STATE.waitState, WAIT.OFF);
@@ -135,9 +139,11 @@ export class Firmware implements FirmwareHost {
     return true;
   }
 
-  /** HVC where there is neither EL2 nor EL3: the conduit of virtual PSCI. PC is already behind the instruction. */
+  /** HVC where there is neither EL2 nor EL3, SMC where there is EL2 alone. PC is already behind the instruction. */
   hypervisorCall(index: number, immediate: number): void {
-    this.answer({ pe: index, callerEl: 1, nonSecure: true, conduit: 'hvc', immediate });
+    const { s } = this.around.pes[index]!;
+    const conduit = s.els.el2 ? 'smc' : 'hvc';
+    this.answer({ pe: index, callerEl: s.el as 1 | 2, nonSecure: true, conduit, immediate });
   }
 
   private answer(caller: Caller): void {

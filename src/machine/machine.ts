@@ -177,7 +177,12 @@ export class Machine {
     }
     const gic = new Gicv3(
       { report, signal, context: (pe) => this.pes[pe]!.exceptions.iccContext() },
-      { pes: cpus, mpidrAffinities: this.pes.map((_, n) => Number(virtAffinity(n))), securityStates },
+      {
+        pes: cpus,
+        mpidrAffinities: this.pes.map((_, n) => Number(virtAffinity(n))),
+        securityStates,
+        priorityBits: this.options.gicPriorityBits,
+      },
     );
     this.bus.map(Number(VIRT_MEMORY_MAP.gicd.basePa), gic.distributor);
     this.bus.map(Number(VIRT_MEMORY_MAP.gicr.basePa), gic.redistributors, GICR_STRIDE_BYTES * cpus);
@@ -251,7 +256,7 @@ export class Machine {
   private plan(kernel: Uint8Array): BootPlan {
     const { options } = this;
     const { cpus, memoryBytes, profile, els } = options;
-    const conduit = options.firmware === 'guest' ? null : els.el3 ? 'smc' : 'hvc';
+    const conduit = options.firmware === 'guest' ? null : els.el3 || els.el2 ? 'smc' : 'hvc';
     const tree = (): ReturnType<typeof virtDeviceTree> =>
       virtDeviceTree({
         pes: cpus,

@@ -40,12 +40,14 @@ export interface MachineOptions {
   readonly memoryBytes?: number;
   /** Default `full`. */
   readonly cpu?: ProfileName;
-  /** EL3 and two GIC security states; default true. Without it PSCI is reached by HVC. */
+  /** EL3 and two GIC security states; default true. Without it PSCI is reached by HVC, or by SMC where EL2 is. */
   readonly el3?: boolean;
   /** EL2; default false. */
   readonly el2?: boolean;
   /** Architecture version of the GIC; default 3. With 2 the ICC registers are UNDEFINED. */
   readonly gic?: 2 | 3;
+  /** Bits of interrupt priority of a GICv3: 5 to 8, or 4 without EL3; default 5, as servers have. */
+  readonly gicPriorityBits?: number;
   /** Whose turn it is; default round-robin in turns of 20,000 steps. */
   readonly schedule?: Schedule;
   /** Default `typescript`. */
@@ -98,6 +100,21 @@ function withoutGicRegisters(profile: Profile): Profile {
   return { ...profile, features: new Set([...profile.features].filter((name) => name !== 'FEAT_GICv3')) };
 }
 
+/** Version of the GIC, after its options were checked. */
+function checkGic({ gic = 3, gicPriorityBits: bits = 5 }: MachineOptions, els: ImplementedEls): 2 | 3 {
+  const wrong = (what: string): never => {
+    throw new MachineError('E_GIC', what);
+  };
+  if (gic !== 2 && gic !== 3) wrong(`GIC version ${gic}: this machine has version 2 or 3. Choose one of them.`);
+  const [least, most] = gic === 2 ? [5, 5] : [els.el3 ? 5 : 4, 8];
+  if (!Number.isInteger(bits) || bits < least || bits > most) {
+    wrong(
+      `${bits} bits of interrupt priority: this GICv${gic} has ${least} to ${most}. Choose a number in that range.`,
+    );
+  }
+  return gic;
+}
+
 /**
  * Fills in defaults.
  *
@@ -131,10 +148,7 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
   checkDevices(options);
   const els = { el3: options.el3 ?? true, el2: options.el2 ?? false };
   const schedule = checkSchedule(options.schedule ?? { kind: 'round-robin' }, cpus);
-  const gic = options.gic ?? 3;
-  if (gic !== 2 && gic !== 3) {
-    throw new MachineError('E_GIC', `GIC version ${gic}: this machine has version 2 or 3. Choose one of them.`);
-  }
+  const gic = checkGic(options, els);
   const profile = gic === 3 ? known : withoutGicRegisters(known);
   return { ...options, cpus, memoryBytes, profile, els, gic, schedule, firmware: options.firmware ?? 'typescript' };
 }

@@ -53,7 +53,8 @@ export class Scheduler {
 
   private canRun(pe: Pe): boolean {
     const state = pe.s.get32(PE_STATE.waitState);
-    return state === WAIT.RUNNING || (state !== WAIT.OFF && pe.wakes);
+    if (state === WAIT.RUNNING || state === WAIT.STARTING) return true;
+    return state !== WAIT.OFF && pe.wakes;
   }
   private resume(pe: Pe, woke: (index: number) => void): Pe {
     if (pe.s.get32(PE_STATE.waitState) !== WAIT.RUNNING) {

@@ -47,7 +47,9 @@ describe('frames of the GIC on the bus', () => {
 
   it('10. ISENABLER0, ICFGR0/1 and IPRIORITYR0..7 of the distributor are RAZ/WI with affinity routing', () => {
     const board = new GicBoard();
-    const names = ['ISENABLER0', 'ISPENDR0', 'ISACTIVER0', 'IGROUPR0', 'ICFGR0', 'ICFGR1'].map((name) => `GICD_${name}`);
+    const names = ['ISENABLER0', 'ISPENDR0', 'ISACTIVER0', 'IGROUPR0', 'ICFGR0', 'ICFGR1'].map(
+      (name) => `GICD_${name}`,
+    );
     for (let n = 0; n < 8; n++) names.push(`GICD_IPRIORITYR${n}`);
     for (const name of names) {
       board.write(name, 0xffff_ffff);
@@ -60,7 +62,10 @@ describe('frames of the GIC on the bus', () => {
 
   it('11. an IPRIORITYR byte write changes only that byte', () => {
     const board = new GicBoard();
-    for (const [name, plus] of [['GICD_IPRIORITYR10', 2], ['GICR_IPRIORITYR3', 1]] as const) {
+    for (const [name, plus] of [
+      ['GICD_IPRIORITYR10', 2],
+      ['GICR_IPRIORITYR3', 1],
+    ] as const) {
       board.write(name, 0x1020_3040);
       board.write(name, 0xc8, { plus, sizeBytes: 1 });
       const shift = plus * 8;
@@ -162,7 +167,11 @@ describe('Non-secure accesses with two security states', () => {
     board.write(`GICD_IROUTER${SPI}`, 0x8000_0000);
     expect(board.read('GICD_IPRIORITYR0', { plus: SPI, sizeBytes: 1 })).toBe(0);
     board.enter(EL3);
-    expect(['ISENABLER', 'ISPENDR', 'ISACTIVER'].map((register) => board.has(register, SPI))).toEqual([false, false, false]);
+    expect(['ISENABLER', 'ISPENDR', 'ISACTIVER'].map((register) => board.has(register, SPI))).toEqual([
+      false,
+      false,
+      false,
+    ]);
     expect(board.read('GICD_IPRIORITYR0', { plus: SPI, sizeBytes: 1 })).toBe(0x40);
     expect(board.read(`GICD_IROUTER${SPI}`)).toBe(0);
   });
@@ -274,6 +283,10 @@ describe('generation of SGIs', () => {
       for (const intid of [0, 2]) board.msr(`ICC_${register}_EL1`, (intid << 24) | 1);
       return [0, 2].map((intid) => board.has('ISPENDR', intid));
     });
-    expect(reached).toEqual([[true, false], [true, false], [false, true]]);
+    expect(reached).toEqual([
+      [true, false],
+      [true, false],
+      [false, true],
+    ]);
   });
 });

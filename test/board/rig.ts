@@ -100,7 +100,9 @@ export class Board {
 
   private step(pe: number, forget = 1): void {
     if (forget) this.taken = [];
-    this.machine.useSchedule({ kind: 'list', turns: [{ pe, steps: 1 }] });
+    // The turn after the step is this PE's as well: choosing another one would begin its turn.
+    const turn = { pe, steps: 1 };
+    this.machine.useSchedule({ kind: 'list', turns: [turn, turn] });
     this.machine.run({ steps: 1 });
   }
 
@@ -160,7 +162,10 @@ export class Board {
   static addressOf(name: string, pe = 0, plus = 0): bigint {
     const map = name.startsWith('GICD') ? GICD_REGS : GICR_REGS;
     const base = name.startsWith('GICD') ? GICD : GICR + BigInt(GICR_STRIDE_BYTES * pe);
-    const rows = map.registers as Record<string, { at: number; first?: number; strideBytes?: number; sizeBytes: number }>;
+    const rows = map.registers as Record<
+      string,
+      { at: number; first?: number; strideBytes?: number; sizeBytes: number }
+    >;
     const exact = rows[name];
     if (exact !== undefined) return base + BigInt(exact.at + plus);
     const [, stem, number] = /^(.*?)(\d+)$/.exec(name) ?? ['', name, '0'];

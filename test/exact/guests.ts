@@ -29,9 +29,9 @@ export function listen(machine: Machine): { readonly text: string } {
 
 /**
  * Computes without end, stores what it computes over two pages, and is interrupted by the virtual timer at a period that
- * fits with nothing. Each interrupt writes a letter to the console; the 50th powers off by PSCI.
+ * fits with nothing. Each interrupt writes a letter to the console; the 30th powers off by PSCI.
  */
-export const BUSY = String.raw`
+export const BUSY = `
         .equ    GICD, 0x08000000
         .equ    GICR, 0x080a0000
         .equ    UART, 0x09000000
@@ -47,6 +47,9 @@ export const BUSY = String.raw`
         msr     ICC_PMR_EL1, x0
         mov     x0, #1
         msr     ICC_IGRPEN1_EL1, x0
+        mov     x0, #3 << 20
+        msr     CPACR_EL1, x0
+        isb
         ldr     x28, =UART
         mov     w27, #'a'
         mov     x26, #0
@@ -89,10 +92,34 @@ irq:    mrs     x0, ICC_IAR1_EL1
         csel    w27, w2, w27, eq
         msr     ICC_EOIR1_EL1, x0
         add     x26, x26, #1
-        cmp     x26, #50
+        cmp     x26, #30
         b.lo    back
         ldr     x0, =0x84000008
         smc     #0
 back:   eret
         .ltorg
+`;
+
+/**
+ * Source of a beginning that turns stage 1 on at EL1: the first GiB Device, the second Normal, both where they are.
+ * Ends at the label `on`; changes X0.
+ */
+export const MMU_ON = `
+        adr     x0, level1
+        msr     TTBR0_EL1, x0
+        ldr     x0, =0x80803519
+        msr     TCR_EL1, x0
+        mov     x0, #0xff
+        msr     MAIR_EL1, x0
+        isb
+        mrs     x0, SCTLR_EL1
+        orr     x0, x0, #1
+        msr     SCTLR_EL1, x0
+        isb
+        b       on
+        .ltorg
+        .balign 4096
+level1: .quad   0x405, 0x40000701
+        .space  4080
+on:
 `;

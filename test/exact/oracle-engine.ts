@@ -1,6 +1,6 @@
 /** Runs a whole machine on the bigint oracle instead of generated code. */
 import { PE_STATE, PE_STRIDE_BYTES } from '../../src/arch/pestate.ts';
-import type { EngineHost, EngineOptions } from '../../src/engine/interpreter.ts';
+import type { EngineOptions } from '../../src/engine/interpreter.ts';
 import { Oracle } from '../../src/engine/oracle.ts';
 import { RAM_BASE } from '../../src/engine/records.ts';
 import { liftConstant } from '../../src/isa/clause.ts';
@@ -19,10 +19,7 @@ export class OracleEngine {
   constructor(options: EngineOptions) {
     this.options = options;
     const { memory, host } = options;
-    this.oracles = Array.from(
-      { length: memory.pes },
-      (_, pe) => new Oracle(memory.memory, unsignedResults(host), pe * PE_STRIDE_BYTES),
-    );
+    this.oracles = Array.from({ length: memory.pes }, (_, pe) => new Oracle(memory.memory, host, pe * PE_STRIDE_BYTES));
   }
 
   /** Puts the oracle into a machine, for good. */
@@ -71,14 +68,4 @@ export class OracleEngine {
   pcOfRecord(): bigint {
     throw new Error('the oracle has no records');
   }
-}
-
-/** Helpers are called by the oracle with unsigned 64-bit values, as bound for generated code they may be signed. */
-function unsignedResults(host: EngineHost): EngineHost {
-  return {
-    helpers: host.helpers,
-    slowLoad: host.slowLoad.bind(host),
-    slowStore: host.slowStore.bind(host),
-    fetchMiss: host.fetchMiss.bind(host),
-  };
 }

@@ -36,6 +36,7 @@ export interface Round {
 /** Private parts that a test needs to disturb what must not be observable. */
 interface Parts {
   readonly memory: { flushTranslations(): void };
+  readonly engine: { readonly compiledRegions: number; readonly options: { regions?: boolean } };
 }
 
 /** One machine and the state every round begins from. */
@@ -84,9 +85,36 @@ export class Arena {
     const from = this.prepare(attack, r);
     const whole = this.run(from, steps, () => steps);
     const sliced = this.run(from, steps, () => (r.percent(80) ? 1 + r.below(4) : 1 + r.below(200)), true);
-    if (whole.digest !== sliced.digest || whole.reason !== sliced.reason || whole.steps !== sliced.steps) {
-      throw new Error(`in slices it went another way: ${JSON.stringify(whole)} and ${JSON.stringify(sliced)}`);
-    }
+    expectSame('in slices', whole, sliced);
     return whole;
+  }
+
+  /** Runs an attack long enough to be compiled, and again by the interpreter alone; both must end the same. */
+  compiled(attack: AttackName, r: Random, steps: number): Round {
+    const from = this.prepare(attack, r);
+    const { engine } = this.machine as unknown as Parts;
+    const setRegions = (on: boolean): void => {
+      engine.options.regions = on;
+    };
+    setRegions(false);
+    const whole = this.run(from, steps, () => steps);
+    setRegions(true);
+    const first = this.machine.steps;
+    const warm = (): boolean => this.machine.steps - first < steps / 2;
+    const sliced = this.run(from, steps, () => (warm() ? steps / 6 : 1 + r.below(r.percent(50) ? 3000 : 40)));
+    expectSame('compiled', whole, sliced);
+    return whole;
+  }
+
+  /** Regions compiled since the machine was made. */
+  get compiledRegions(): number {
+    return (this.machine as unknown as Parts).engine.compiledRegions;
+  }
+}
+
+/** @throws Error when two ways to run the same guest ended differently */
+export function expectSame(how: string, a: Round, b: Round): void {
+  if (a.digest !== b.digest || a.reason !== b.reason || a.steps !== b.steps) {
+    throw new Error(`${how} it went another way: ${JSON.stringify(a)} and ${JSON.stringify(b)}`);
   }
 }

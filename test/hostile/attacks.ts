@@ -8,6 +8,8 @@ import {
   CODE_BYTES,
   CODE_PA,
   clauseWord,
+  LOOP_BASES,
+  loopWord,
   memoryWord,
   PLACES,
   program,
@@ -203,6 +205,36 @@ function waits(m: Machine, r: Random): void {
   m.bus.write(0x0800_0000, 4, 0x3 | (r.below(2) << 4), 0, r.percent(80));
 }
 
+/** A loop that becomes hot: computes, loads, stores (also near its own code), branches over parts of itself. */
+function loop(m: Machine, r: Random): void {
+  begin(m, r, () => 0xd503_201f);
+  const bases = LOOP_BASES.flatMap((n) => {
+    const near = r.percent(8);
+    const at = near ? CODE_PA + r.below(0x800) : RAM_PA + 0x40_0000 + r.below(0x3000);
+    // movz xN, #low; movk xN, #high, lsl #16
+    return [(0xd280_0000 | ((at & 0xffff) << 5) | n) >>> 0, (0xf2a0_0000 | ((at >>> 16) << 5) | n) >>> 0];
+  });
+  const body: number[] = [];
+  const size = 3 + r.below(r.percent(20) ? 120 : 24);
+  for (let n = 0; n < size; n++) {
+    const over = 1 + r.below(Math.min(6, size - n));
+    const kind = r.below(100);
+    if (kind < 12) body.push((0x5400_0000 | (over << 5) | r.below(16)) >>> 0);
+    else if (kind < 18)
+      body.push((0x3400_0000 | (r.below(4) << 24) | (r.below(2) << 31) | (over << 5) | r.below(16)) >>> 0);
+    else if (kind < 20) body.push(anyWord(r));
+    else body.push(loopWord(r));
+  }
+  const words = [...bases, ...body];
+  // Sometimes an inner loop, counted down from few.
+  if (r.percent(40)) words.push(0xd280_0000 | (r.below(30) << 5) | 16, ...body.slice(0, 4), 0xd100_0610, 0xb5ff_ff70);
+  words.push((0x1400_0000 | (-words.length & 0x3ff_ffff)) >>> 0);
+  const start = r.percent(20) ? 0x1000 - 4 * r.below(words.length) : 0;
+  m.writeMemory(BigInt(CODE_PA + start), program(words));
+  setIfThere(m, 'CPACR_EL1', 0x30_0000n);
+  m.writeRegister(0, 'PC', BigInt(CODE_PA + start));
+}
+
 /** Attacks by name. */
 export const ATTACKS = {
   /** Random instruction streams at each Exception level. */
@@ -226,6 +258,7 @@ export const ATTACKS = {
   registers: (m, r) => void begin(m, r, (g) => (g.percent(85) ? systemWord(g) : anyWord(g))),
   /** Waiting with nothing that could come, timers, calls. */
   waits,
+  loop,
 } as const satisfies Readonly<Record<string, Attack>>;
 
 /** Names of the attacks. */

@@ -1,6 +1,9 @@
 /** Instruction words and values that a hostile guest would choose. */
 import { SYSREGS, sysregKey } from '../../src/arch/sysregs/index.ts';
 import { SYS_OPS } from '../../src/arch/sysregs/sysops.ts';
+import { BRANCH } from '../../src/isa/base/branch.ts';
+import { SYSTEM_INSTRUCTIONS } from '../../src/isa/base/system.ts';
+import { SYSTEM_MOVES } from '../../src/isa/base/system-moves.ts';
 import type { Clause } from '../../src/isa/clause.ts';
 import { encodeFields } from '../../src/isa/encoding.ts';
 import { A64 } from '../../src/isa/table.ts';
@@ -126,4 +129,24 @@ export function program(words: readonly number[]): Uint8Array {
     view.setUint32(i * 4, w, true);
   });
   return bytes;
+}
+
+const NOT_COMPUTING = new Set<Clause>([...BRANCH, ...SYSTEM_INSTRUCTIONS, ...SYSTEM_MOVES, ...MEMORY_CLAUSES]);
+const COMPUTING = A64.filter((c) => !NOT_COMPUTING.has(c));
+/** Registers that hold addresses in the loops of `loopWord`. */
+export const LOOP_BASES: readonly number[] = [20, 21, 22, 23];
+
+/** A clause's word whose general-purpose registers are X0 to X15, and whose base, if it has one, holds an address. */
+export function loopWord(r: Random): number {
+  const memory = r.percent(35);
+  const clause = r.pick(memory ? MEMORY_CLAUSES : COMPUTING);
+  const fields: Record<string, number> = {};
+  for (const [name, { width }] of Object.entries(clause.encoding.fields)) {
+    const register = width === 5 && /^[RV]/.test(name);
+    fields[name] = register ? (r.percent(10) ? 31 : r.below(16)) : r.u32() % 2 ** width;
+    if (memory && name === 'Rn') fields[name] = r.pick(LOOP_BASES);
+    // Offsets stay small.
+    if (memory && name === 'imm12') fields[name] = r.below(64);
+  }
+  return encodeFields(clause.encoding, fields);
 }

@@ -157,7 +157,7 @@ export function linuxSuite(cpu: ProfileName): void {
         return other;
       }
 
-      it(`boots to the same state in slices of random size, cut by snapshot and restore at ${CUTS} random steps`, () => {
+      it(`boots to the same state in random slices, cut by snapshot and restore at ${CUTS} random steps`, () => {
         const random = numbers(1);
         const cuts = Array.from({ length: CUTS }, () => random(shell.time.steps)).sort((a, b) => a - b);
         same(cutUp(cuts, random));

@@ -67,7 +67,7 @@ export const DIFFERENCES: readonly KnownDifference[] = [
   },
   {
     cases: /^at kind[678] /,
-    here: / par=(4|44)?0*40216900$/,
+    here: / par=(4|44)?0*402\w\w900$/,
     reason: 'PAR_EL1.SH is Outer Shareable for Device and for Normal Non-cacheable memory; QEMU copies the descriptor',
   },
   {
@@ -121,6 +121,11 @@ export const DIFFERENCES: readonly KnownDifference[] = [
     reason: 'ICC_SRE_EL2.Enable can be cleared here; it is fixed in QEMU',
   },
   {
+    cases: /^tge ldr( flat)? EL0:/,
+    here: / (done EL2|EL2\.400 esr=92000010 far=c0200000 elr=\+0)$/,
+    reason: 'HCR_EL2.TGE makes SCTLR_EL1.M count as 0; QEMU 7.2 forgets that in the first of two stages',
+  },
+  {
     cases: /^reg n?s CBAR_EL1 /,
     here: / 0$/,
     reason: 'no memory-mapped GIC CPU interface at PERIPHBASE',
@@ -134,5 +139,5 @@ const ISV_FIELDS = 0x01ff_c000;
 
 /** QEMU fills in the instruction syndrome of stage 1 aborts at EL2; the architecture has it for stage 2 only. */
 export function withoutInstructionSyndrome(line: string): string {
-  return line.replace(ISV, (all) => `esr=${(Number.parseInt(all.slice(4), 16) & ~ISV_FIELDS).toString(16)}`);
+  return line.replace(ISV, (all) => `esr=${((Number.parseInt(all.slice(4), 16) & ~ISV_FIELDS) >>> 0).toString(16)}`);
 }

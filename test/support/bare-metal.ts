@@ -1,7 +1,7 @@
+import { assemble } from '../../src/isa/text/assemble.ts';
 import { VIRT_INTIDS, VIRT_MEMORY_MAP } from '../../src/machine/board/virt.ts';
 import { Machine } from '../../src/machine/machine.ts';
 import type { MachineOptions } from '../../src/machine/options.ts';
-import { assemble } from '../../src/isa/text/assemble.ts';
 
 /** Where bare-metal guests are loaded, and start. */
 const LOAD_PA = 0x4008_0000n;

@@ -35,8 +35,18 @@ export class FlatMachine implements EngineHost {
   private readonly dataFromVa: bigint;
   private readonly dataToVa: bigint;
 
-  /** Loads and stores outside [dataFromVa, dataToVa) fault; by default all RAM is data. */
-  constructor(ramBytes = 1 << 20, dataFromVa = 0, dataToVa = ramBytes, clauses: readonly Clause[] = A64) {
+  /**
+   * Loads and stores outside [dataFromVa, dataToVa) fault; by default all RAM is data.
+   *
+   * @param regions - whether hot code is compiled
+   */
+  constructor(
+    ramBytes = 1 << 20,
+    dataFromVa = 0,
+    dataToVa = ramBytes,
+    clauses: readonly Clause[] = A64,
+    regions = true,
+  ) {
     this.dataFromVa = BigInt(dataFromVa);
     this.dataToVa = BigInt(dataToVa);
     this.memory = new GuestMemory(ramBytes, 1);
@@ -49,6 +59,7 @@ export class FlatMachine implements EngineHost {
       unallocated: UNALLOCATED,
       fpCheck,
       host: this,
+      regions,
     });
     this.oracle = new Oracle(this.memory.memory, this, 0);
     view.setBigUint64(PE_DERIVED.contextLow.offset, 1n, true);

@@ -1,6 +1,7 @@
 import { ARCHITECTURAL_BYTES, DATA_TLB_BASE, DATA_TLB_ENTRIES, PE_DERIVED, PE_STATE } from '../../src/arch/pestate.ts';
 import { PAGE_BYTES } from '../../src/engine/memory.ts';
 import { RAM_BASE } from '../../src/engine/records.ts';
+import { A64 } from '../../src/isa/table.ts';
 import { assemble } from '../../src/isa/text/assemble.ts';
 import { FlatMachine } from './flat.ts';
 
@@ -17,20 +18,25 @@ export const VECTOR_VA = 0x200;
 export class ProgramMachine extends FlatMachine {
   /** Steps taken since the program was loaded or put back. */
   steps = 0;
-  readonly symbols: ReadonlyMap<string, bigint>;
   private readonly image: Uint8Array;
   private readonly usedBytes: number;
 
-  /** @param source - a program for the assembler, placed at `PROGRAM_VA`; `usedBytes` of RAM are compared */
-  constructor(source: string, usedBytes = 0x1_0000, ramBytes = 1 << 20) {
-    super(ramBytes);
-    const { bytes, symbols } = assemble(source, { origin: BigInt(PROGRAM_VA) });
-    this.symbols = symbols;
-    const vector = assemble('add x16, x16, #1\n br x17\n', { origin: BigInt(VECTOR_VA) });
-    this.image = new Uint8Array(usedBytes);
-    this.image.set(vector.bytes, VECTOR_VA);
-    this.image.set(bytes, PROGRAM_VA);
+  /**
+   * @param source - a program for the assembler, placed at `PROGRAM_VA`; `usedBytes` of RAM are compared
+   * @param regions - whether hot code is compiled
+   */
+  constructor(source: string, usedBytes = 0x1_0000, ramBytes = 1 << 20, regions = true) {
+    super(ramBytes, 0, ramBytes, A64, regions);
     this.usedBytes = usedBytes;
+    this.image = new Uint8Array(usedBytes);
+    this.load(source);
+  }
+
+  /** Puts another program in the place of the one that is there, at its start. */
+  load(source: string): void {
+    this.image.fill(0);
+    this.image.set(assemble('add x16, x16, #1\n br x17\n', { origin: BigInt(VECTOR_VA) }).bytes, VECTOR_VA);
+    this.image.set(assemble(source, { origin: BigInt(PROGRAM_VA) }).bytes, PROGRAM_VA);
     this.reset();
   }
 

@@ -12,7 +12,7 @@ import { SPSR } from '../../arch/pstate.ts';
 import { BREAKPOINT_COUNT, CONTEXT_BREAKPOINT_COUNT, WATCHPOINT_COUNT } from '../../arch/sysregs/debug.ts';
 import type { GuestMemory } from '../../engine/memory.ts';
 import type { Exceptions } from '../exceptions.ts';
-import type { InstructionEnd } from '../pmu.ts';
+import type { InstructionEnd } from '../pmu-counters.ts';
 import { el2Enabled } from '../routing.ts';
 import { type PeState, sysregOffset } from '../state.ts';
 import {

@@ -96,7 +96,7 @@ export interface QueueState {
   lastAvail: number;
   /** Entries put into the used ring so far, modulo 2^16. */
   usedIndex: number;
-  /** `usedIndex` when the device last thought about an interrupt; -1 before the first time. */
+  /** `usedIndex` when the device last thought about an interrupt. */
   signalled: number;
 }
 
@@ -111,7 +111,7 @@ export interface QueueFeatures {
 /** State of a queue after reset. */
 export function resetQueue(): QueueState {
   const addresses = { descPa: 0, driverPa: 0, devicePa: 0 };
-  return { num: 0, ready: false, ...addresses, lastAvail: 0, usedIndex: 0, signalled: -1 };
+  return { num: 0, ready: false, ...addresses, lastAvail: 0, usedIndex: 0, signalled: 0 };
 }
 
 /** See the head of the file. */
@@ -181,7 +181,6 @@ export class Virtqueue {
     const before = s.signalled;
     s.signalled = s.usedIndex;
     if (!features.eventIndex) return (le16(this.ram.read(s.driverPa, 2)) & AVAIL_F_NO_INTERRUPT) === 0;
-    if (before < 0) return true;
     // "Used Buffer Notification Suppression": due when the used index passes used_event.
     const usedEvent = le16(this.ram.read(s.driverPa + 4 + 2 * s.num, 2));
     return u16(s.usedIndex - usedEvent - 1) < u16(s.usedIndex - before);

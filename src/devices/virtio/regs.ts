@@ -49,7 +49,7 @@ export const VIRTIO_MMIO_REGS = regmap(
     SHMBaseLow: { at: 0x0b8, access: 'RO', reset: 0xffff_ffff, doc: 'base of the region; all ones: none' },
     SHMBaseHigh: { at: 0x0bc, access: 'RO', reset: 0xffff_ffff, doc: 'high half' },
     QueueReset: { at: 0x0c0, access: 'RW', notModelled: 'VIRTIO_F_RING_RESET is not offered', doc: 'reset of a queue' },
-    ConfigGeneration: { at: 0x0fc, access: 'RO', doc: 'changes when the configuration space changes' },
+    ConfigGeneration: { at: 0x0fc, access: 'RO', doc: 'changes with the configuration space: always 0, none changes' },
   },
 );
 

@@ -44,7 +44,6 @@ interface State {
   driverFeatures: [number, number];
   queueSel: number;
   interruptStatus: number;
-  configGeneration: number;
   /** Bit n: queue n has to be served. */
   waiting: number;
   /** The driver broke a rule; nothing is served until it resets the device. */
@@ -68,7 +67,7 @@ type AddressRegister = (typeof ADDRESS_REGISTERS)[number];
 const noAddresses = (): Record<AddressRegister, number> =>
   Object.fromEntries(ADDRESS_REGISTERS.map((name) => [name, 0])) as Record<AddressRegister, number>;
 
-function resetState(queues: number, configGeneration: number): State {
+function resetState(queues: number): State {
   return {
     status: 0,
     deviceFeaturesSel: 0,
@@ -76,7 +75,6 @@ function resetState(queues: number, configGeneration: number): State {
     driverFeatures: [0, 0],
     queueSel: 0,
     interruptStatus: 0,
-    configGeneration,
     waiting: 0,
     broken: false,
     guestPageBytes: 0,
@@ -115,7 +113,7 @@ export class VirtioMmio implements Device {
     this.name = fn ? `${fn.name}, ${name}` : name;
     this.#queues = Array.from({ length: fn?.queues ?? 0 }, () => new Virtqueue(host.ram));
     this.#offered = this.#offer(fn?.features ?? []);
-    this.#s = resetState(this.#queues.length, 0);
+    this.#s = resetState(this.#queues.length);
     fn?.attach({
       wake: (queue) => this.#note(queue),
       report: (message) => host.report(`${this.name}: ${message}`),
@@ -200,8 +198,6 @@ export class VirtioMmio implements Device {
         return s.interruptStatus;
       case 'Status':
         return s.status;
-      case 'ConfigGeneration':
-        return s.configGeneration;
       default:
         return VIRTIO_MMIO_REGS.registers[name].reset;
     }
@@ -257,7 +253,7 @@ export class VirtioMmio implements Device {
   #writeStatus(value: number): void {
     const s = this.#s;
     if (value === 0) {
-      this.reset();
+      this.#resetDevice(s.guestPageBytes);
       return;
     }
     const kept = s.status & STATUS.DEVICE_NEEDS_RESET;
@@ -315,7 +311,7 @@ export class VirtioMmio implements Device {
     place.pfn = pfn;
     if (pfn === 0) {
       // A queue that is stopped starts anew.
-      queue.s = { ...queue.s, ready: false, lastAvail: 0, usedIndex: 0, signalled: -1 };
+      queue.s = { ...queue.s, ready: false, lastAvail: 0, usedIndex: 0, signalled: 0 };
       return;
     }
     const { num } = queue.s;
@@ -450,7 +446,12 @@ export class VirtioMmio implements Device {
   }
 
   reset(): void {
-    this.#s = resetState(this.#queues.length, this.#s.configGeneration);
+    this.#resetDevice(0);
+  }
+
+  /** Drivers of the legacy interface set the page size once, before their first reset of the device: it stays. */
+  #resetDevice(guestPageBytes: number): void {
+    this.#s = { ...resetState(this.#queues.length), guestPageBytes };
     for (const queue of this.#queues) queue.s = new Virtqueue(this.#host.ram).s;
     this.fn?.reset();
     this.#updateLine();

@@ -8,7 +8,6 @@ import { encodeFdt } from '../../tables/fdt/encode.ts';
 import { cells, type FdtNode, fdtNode, findNode, readStrings } from '../../tables/fdt/tree.ts';
 import {
   dtInterrupt,
-  VIRT_INTIDS,
   VIRT_MEMORY_MAP,
   type VirtDeviceTreeOptions,
   virtAffinity,

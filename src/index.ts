@@ -1,0 +1,59 @@
+/**
+ * `unmaskable`: a deterministic arm64 machine.
+ *
+ * A machine is made by {@link Machine.create}, run by `run`, looked into by name and address, and put back by `restore`.
+ * 64-bit values are `bigint`; sizes, steps and offsets are `number`. Nothing here uses a clock, a random source, Node or
+ * the DOM: what a machine does follows from its options and from what it is given.
+ *
+ * Three kinds of mistakes are kept apart: a guest's becomes what the architecture says, the user's is a typed error with
+ * a `code` and a message that says what to do, and one of our own is any other exception.
+ */
+
+// The machine.
+export type { ProfileName } from './arch/profiles.ts';
+export { BootError, type BootErrorCode } from './firmware/boot/error.ts';
+// A64 as text, in both directions.
+export {
+  type Assembled,
+  type AssembleOptions,
+  AssemblerError,
+  type AssemblerErrorCode,
+  assemble,
+  type DisassembleOptions,
+  disassemble,
+  type SourcePlace,
+} from './isa/text/index.ts';
+export type { MmioHook } from './machine/bus.ts';
+export { DEMO_SOURCE, demoProgram } from './machine/demo.ts';
+export { MachineError, type MachineErrorCode } from './machine/errors.ts';
+export { Machine, type MachineHooks, type RunLimits, type RunReason, type Snapshot } from './machine/machine.ts';
+export {
+  type CheckedOptions,
+  CPUS_MAX,
+  type FirmwareChoice,
+  type MachineOptions,
+  MEMORY_BYTES_MAX,
+  MEMORY_BYTES_MIN,
+  MEMORY_BYTES_STEP,
+  type ProgramImage,
+} from './machine/options.ts';
+
+// Device trees as bytes, in both directions.
+export { decodeFdt, type FdtDecoded, type FdtFinding } from './tables/fdt/decode.ts';
+export { encodeFdt } from './tables/fdt/encode.ts';
+export {
+  cells,
+  cells64,
+  type FdtNode,
+  type FdtReservation,
+  type FdtTree,
+  type FdtValue,
+  fdtNode,
+  fdtTree,
+  findNode,
+  readCells,
+  readStrings,
+  readU32,
+  readU64,
+  sizedCells,
+} from './tables/fdt/tree.ts';
