@@ -1,12 +1,12 @@
 /**
  * `unmaskable`: a deterministic arm64 machine.
  *
- * A machine is made by {@link Machine.create}, run by `run`, looked into by name and address, and put back by `restore`.
- * 64-bit values are `bigint`; sizes, steps and offsets are `number`. Nothing here uses a clock, a random source, Node or
- * the DOM: what a machine does follows from its options and from what it is given.
+ * A machine is made by {@link Machine.create}, run by `run`, looked into by name and address, and put back by
+ * `restore`. 64-bit values are `bigint`; sizes, steps and offsets are `number`. Nothing here uses a clock, a random
+ * source, Node or the DOM: what a machine does follows from its options and from what it is given.
  *
- * Three kinds of mistakes are kept apart: a guest's becomes what the architecture says, the user's is a typed error with
- * a `code` and a message that says what to do, and one of our own is any other exception.
+ * Three kinds of mistakes are kept apart: a guest's becomes what the architecture says, the user's is a typed error
+ * with a `code` and a message that says what to do, and one of our own is any other exception.
  */
 
 // The machine.

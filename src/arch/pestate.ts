@@ -18,7 +18,9 @@ export interface StateField {
 
 /** Bytes from one PE's block to the next: state, exec TLB, data TLB. */
 export const PE_STRIDE_BYTES = 0x2_0000;
-/** General-purpose registers: X0 to X30 at slots 0 to 30; slot 31 always holds zero (XZR); slot 32 is the current SP. */
+/**
+ * General-purpose registers: X0 to X30 at slots 0 to 30; slot 31 always holds zero (XZR); slot 32 is the current SP.
+ */
 export const X_BASE = 0x000;
 /** Register slot that always reads as zero. */
 export const SLOT_ZR = 31;

@@ -203,8 +203,8 @@ export interface ImplementedSysReg extends SysRegLayout {
 /**
  * The whole table for one processor: presence, write mask, fixed ones and reset value of each row, in table order.
  *
- * ID registers reset to the profile's values; VPIDR_EL2 to MIDR_EL1, MDCR_EL2.HPMN to the counters. What the machine decides (MPIDR_EL1, RVBAR_ELx,
- * CNTFRQ_EL0) is left at the row's reset value.
+ * ID registers reset to the profile's values; VPIDR_EL2 to MIDR_EL1, MDCR_EL2.HPMN to the counters. What the machine
+ * decides (MPIDR_EL1, RVBAR_ELx, CNTFRQ_EL0) is left at the row's reset value.
  */
 export function implementedSysregs(profile: Profile, els: ImplementedEls): readonly ImplementedSysReg[] {
   const values = new Map(idRegisters(profile, els));

@@ -1,3 +1,4 @@
+import type { BlockBackend } from '../devices/virtio/block-store.ts';
 import type { MachineFactory, MachinePort } from './machine-port.ts';
 
 /** Where keys and piped input come from. */
@@ -27,6 +28,8 @@ export interface Host {
   onSignal(listener: (name: string) => void): void;
   /** @throws the error of the system, with its `code` */
   readFile(path: string): Uint8Array;
+  /** Opens a file as a disk, for reading or for both. @throws the error of the system, with its `code` */
+  openDrive(path: string, writable: boolean): BlockBackend;
   /** @throws the error of the system, with its `code` */
   writeFile(path: string, text: string): void;
   /** Milliseconds of wall time from an arbitrary start. */

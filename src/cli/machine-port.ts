@@ -1,3 +1,5 @@
+import type { BlockBackend } from '../devices/virtio/block-store.ts';
+
 /** What the command asks for when it makes a machine; sizes in bytes. */
 export interface MachineRequest {
   readonly kernel?: Uint8Array;
@@ -8,6 +10,10 @@ export interface MachineRequest {
   readonly memoryBytes?: number;
   readonly cpu?: 'full' | 'cortex-a57';
   readonly gic?: 2 | 3;
+  /** Disks, in order; the command owns their files. */
+  readonly drives?: readonly { readonly backend: BlockBackend }[];
+  readonly virtioRng?: boolean;
+  readonly net?: 'null' | 'loopback';
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { DEVICE_NAMES, DRIVE_FORM, openDrives, parseDevices, parseDrive } from './devices.ts';
 import { isUserError, messageOf, UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import { readInput, systemReason, unpackKernel } from './inputs.ts';
@@ -26,6 +27,8 @@ interface RunFlags {
   readonly failOn?: string;
   readonly maxSteps?: string;
   readonly on: string[];
+  readonly drive: string[];
+  readonly device: string[];
   readonly digest?: boolean;
   readonly json?: string;
   readonly quiet?: boolean;
@@ -78,12 +81,16 @@ function machineRequest(flags: RunFlags, host: Host): MachineRequest {
     cpu: parseCpu(flags.cpu),
     gic: flags.gic === undefined ? undefined : parseGic(flags.gic),
   };
+  const drives = flags.drive.map(parseDrive);
+  const devices = parseDevices(flags.device);
   const kernel = readInput(host, '--kernel', flags.kernel);
   return {
     ...values,
     kernel: unpackKernel(`--kernel ${flags.kernel}`, kernel),
     initrd: flags.initrd === undefined ? undefined : readInput(host, '--initrd', flags.initrd),
     dtb: flags.dtb === undefined ? undefined : readInput(host, '--dtb', flags.dtb),
+    ...devices,
+    drives: drives.length === 0 ? undefined : openDrives(host, drives),
   };
 }
 
@@ -117,6 +124,9 @@ async function demoCommand(host: Host): Promise<number> {
   return outcome.exitCode;
 }
 
+/** For an option that may be repeated. */
+const collect = (value: string, all: string[]): string[] => [...all, value];
+
 function buildProgram(host: Host, version: string, done: (exitCode: number) => void): Command {
   const program = new Command('unmaskable');
   program
@@ -144,7 +154,9 @@ function buildProgram(host: Host, version: string, done: (exitCode: number) => v
     .option('--until <REGEX>', 'end with exit code 0 when the console shows this')
     .option('--fail-on <REGEX>', 'end with exit code 1 when the console shows this')
     .option('--max-steps <N>', 'end with exit code 3 after N steps, e.g. 5G')
-    .option('--on <RULE>', "'TRIGGER => ACTION', may be repeated", (rule: string, all: string[]) => [...all, rule], [])
+    .option('--drive <SPEC>', `${DRIVE_FORM}: raw image as virtio-blk, may be repeated`, collect, [])
+    .option('--device <NAME>', `another device: ${DEVICE_NAMES}`, collect, [])
+    .option('--on <RULE>', "'TRIGGER => ACTION', may be repeated", collect, [])
     .option('--digest', 'print the digest of the whole machine at the end')
     .option('--json <FILE>', 'write how the run ended as data')
     .option('--quiet', 'do not print the console')

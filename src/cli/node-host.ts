@@ -1,5 +1,6 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createDemo } from './demo.ts';
+import { openDriveFile } from './drive-file.ts';
 import type { Host, InputPort } from './host.ts';
 import { createMachine } from './machine.ts';
 
@@ -71,6 +72,7 @@ class NodeHost implements Host {
   readonly outputIsTerminal = process.stdout.isTTY === true;
   readonly createMachine = createMachine;
   readonly createDemo = createDemo;
+  readonly openDrive = openDriveFile;
   #wake: (() => void) | undefined;
   #outputClosed = false;
   #outputClosedListener: (() => void) | undefined;

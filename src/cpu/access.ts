@@ -185,7 +185,8 @@ export class MemoryAccess {
   /** Remembers a translation to Normal memory in RAM for generated code. */
   private cache(hi: number, lo: number, page: number, t: Translation, how: How): void {
     const { s, memory } = this;
-    // The two halves of a VA space have contexts of their own; an address whose bit 63 does not say which is not cached.
+    // The two halves of a VA space have contexts of their own; an address whose bit 63 does not say which is not
+    // cached.
     if (hi >>> 31 !== ((hi >>> 23) & 1)) return;
     // Generated code does not check what SCTLR_ELx.A asks for.
     if (s.sysLow(SCTLR[how.el === 0 ? 1 : how.el]!) & SCTLR_A) return;
@@ -295,7 +296,10 @@ export class MemoryAccess {
     return (lo + memory.i32[entry + 4]!) >>> 0;
   }
 
-  /** Translates a VA for a helper that then acts on physical memory; takes the Data Abort and gives undefined if it faults. */
+  /**
+   * Translates a VA for a helper that then acts on physical memory; takes the Data Abort and gives undefined if it
+   * faults.
+   */
   probe(
     va: bigint,
     write: boolean,
@@ -326,7 +330,7 @@ export class MemoryAccess {
     const { pa } = t;
     if (options.cacheMaintenance && write && this.debug.watching) {
       const line = va & ~BigInt(LINE_BYTES - 1);
-      if (this.debug.access(line, LINE_BYTES, el, 'write', { far: va, maintenance: true })) return undefined;
+      if (this.debug.access(line, LINE_BYTES, el, 'write', va)) return undefined;
     }
     return pa;
   }
@@ -344,7 +348,7 @@ export class MemoryAccess {
       this.exceptions.sync(EC.DataAbortLowerEL, iss, { far: va });
       return false;
     }
-    if (this.debug.watching && this.debug.access(start, sizeBytes, this.s.el, 'write', { far: va })) return false;
+    if (this.debug.watching && this.debug.access(start, sizeBytes, this.s.el, 'write')) return false;
     const value = this.s.base + PE_DERIVED.slowValue.offset;
     const from = pa - Number(va - start);
     this.memory.u8.fill(0, value, value + 16);

@@ -134,7 +134,9 @@ export class Exceptions {
     return syncTarget(this.routing(undefined));
   }
 
-  /** Where an abort goes: an External abort to EL3 by SCR_EL3.EA, to EL2 by HCR_EL2.TEA. DDI 0487, "Routing of aborts". */
+  /**
+   * Where an abort goes: an External abort to EL3 by SCR_EL3.EA, to EL2 by HCR_EL2.TEA. DDI 0487, "Routing of aborts".
+   */
   private abortTarget(code: number): 1 | 2 | 3 {
     if (code !== FSC.SyncExternal && (code & ~3) !== FSC.SyncExternalOnWalk) return this.syncTarget();
     if (this.scr & SCR.EA) return 3;
@@ -208,7 +210,9 @@ export class Exceptions {
     this.s.set32(PE_DERIVED.diverted, 0);
   }
 
-  /** ESB: a pending SError that is masked is deferred to DISR_EL1; one that is not is taken by the caller's boundary. */
+  /**
+   * ESB: a pending SError that is masked is deferred to DISR_EL1; one that is not is taken by the caller's boundary.
+   */
   errorBarrier(): void {
     const routing = this.routing('SError');
     const target = asyncTarget(routing);
@@ -314,7 +318,10 @@ export class Exceptions {
   supervisorCall(imm: number): void {
     this.sync(EC.SupervisorCall, imm & 0xffff, { returnPc: this.nextPc() });
   }
-  /** HVC: DDI 0487 "HVC"; UNDEFINED where EL2 is absent, at EL0, in Secure state, or disabled by SCR_EL3.HCE or HCR_EL2.HCD. */
+  /**
+   * HVC: DDI 0487 "HVC"; UNDEFINED where EL2 is absent, at EL0, in Secure state, or disabled by SCR_EL3.HCE or
+   * HCR_EL2.HCD.
+   */
   hypervisorCall(imm: number): void {
     const { s } = this;
     if (!s.els.el2 && s.el === 1 && this.callConduit(imm)) return;

@@ -147,7 +147,9 @@ function same(here: ReturnType<typeof ask>, there: WalkResult): boolean {
 
 const hex = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value);
 
-/** Builds tables and compares every access of every Exception level of their regime; gives how often each result came. */
+/**
+ * Builds tables and compares every access of every Exception level of their regime; gives how often each result came.
+ */
 function compare(cpu: ProfileName, granules: readonly GranuleKib[], all: readonly GranuleKib[]): Map<string, number> {
   const machine = bareMachine({ el2: true, el3: true, cpu });
   place(machine);

@@ -192,7 +192,9 @@ export class Mmu {
     };
   }
 
-  /** The bits above the input size are all zeros (lower half) or all ones (upper half), the top byte excepted with TBI. */
+  /**
+   * The bits above the input size are all zeros (lower half) or all ones (upper half), the top byte excepted with TBI.
+   */
   private inRange(half: Half, upper: boolean, hi: number, lo: number): boolean {
     const top = half.tbi ? (hi << 8) >> 8 : hi | 0;
     const wanted = upper ? -1 : 0;

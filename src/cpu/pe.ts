@@ -520,7 +520,7 @@ export class Pe {
   writeRegister(name: string, value: bigint): boolean {
     const row = sysregByName(name);
     const r = row && this.s.sysregs.get(row.key);
-    if (!r || r.presence !== 'present') return false;
+    if (r?.presence !== 'present') return false;
     this.sysregs.assign(r, value);
     return true;
   }

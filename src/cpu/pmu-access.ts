@@ -4,7 +4,9 @@ import { type PeState, sysregOffset } from './state.ts';
 
 const PMUSERENR_EL0 = sysregOffset('PMUSERENR_EL0');
 const EN = 1;
-/** Registers that one more bit of PMUSERENR_EL0 opens to EL0: SW, CR and ER. ER lets event counts be read, not written. */
+/**
+ * Registers that one more bit of PMUSERENR_EL0 opens to EL0: SW, CR and ER. ER lets event counts be read, not written.
+ */
 const OPENED: readonly { readonly bit: number; readonly registers: RegExp; readonly write?: boolean }[] = [
   { bit: 1 << 1, registers: /^PMSWINC_EL0$/, write: true },
   { bit: 1 << 2, registers: /^PMCCNTR_EL0$/, write: false },

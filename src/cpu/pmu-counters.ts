@@ -66,11 +66,14 @@ export interface PmuParts {
  * Counters that nobody increments: what they hold follows from the steps taken since they were last looked at.
  *
  * They are brought up to date when they are read or written and when the Exception level changes, so an instruction
- * counts where it began: SVC and its EXC_TAKEN at EL0, ERET where it was executed. The instruction that starts a counter
- * is counted, the one that reads or stops it is not.
+ * counts where it began: SVC and its EXC_TAKEN at EL0, ERET where it was executed. The instruction that starts a
+ * counter is counted, the one that reads or stops it is not.
  */
 export class PmuCounters {
-  /** Some counter is enabled, by PMCR_EL0.E or MDCR_EL2.HPME as well: only then must exceptions and System register writes be reported. */
+  /**
+   * Some counter is enabled, by PMCR_EL0.E or MDCR_EL2.HPME as well: only then must exceptions and System register
+   * writes be reported.
+   */
   active = false;
   protected control = 0;
   protected enabled = 0;

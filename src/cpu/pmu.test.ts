@@ -419,3 +419,60 @@ ${EL2_VECTORS}`;
     expect([g.x(1), g.x(2), g.x(3)]).toEqual([1n, 3n, 3n]);
   });
 });
+
+describe('Performance Monitors in hot code', () => {
+  // Samples each 1009 instructions: X25 mixes where, X26 what PMCCNTR_EL0 said; X27 the counts the loop itself read.
+  const source = `
+${GIC_ON}
+        adr     x0, vectors
+        msr     VBAR_EL1, x0
+        mov     x0, #8
+        msr     PMEVTYPER0_EL0, x0
+        ldr     x10, =0x100000000 - 1009
+        msr     PMEVCNTR0_EL0, x10
+        mov     x0, #1
+        msr     PMINTENSET_EL1, x0
+        ldr     x0, =0x80000001
+        msr     PMCNTENSET_EL0, x0
+        mov     x0, #1
+        msr     PMCR_EL0, x0
+        msr     DAIFClr, #2
+        ldr     x1, =40000
+loop:   mrs     x2, PMCCNTR_EL0
+        eor     x27, x2, x27, ror #7
+        eor     x3, x2, x1
+        mrs     x2, PMEVCNTR0_EL0
+        eor     x27, x27, x2
+        subs    x1, x1, #1
+        b.ne    loop
+        msr     DAIFSet, #2
+        b       done
+${vectors(`
+        mrs     x20, ELR_EL1
+        eor     x25, x20, x25, ror #11
+        mrs     x21, PMCCNTR_EL0
+        eor     x26, x21, x26, ror #13
+        add     x24, x24, #1
+        msr     PMEVCNTR0_EL0, x10
+        mov     x22, #1
+        msr     PMOVSCLR_EL0, x22
+        mrs     x22, ICC_IAR1_EL1
+        msr     ICC_EOIR1_EL1, x22
+        eret`)}`;
+
+  it('the same at every length of run, with snapshots or without', () => {
+    const straight = new BareMetal(source).run();
+    expect(straight.x(24)).toBeGreaterThan(250n);
+    for (const slice of [4099, 131]) {
+      const g = new BareMetal(source).run(slice);
+      expect([24, 25, 26, 27].map((n) => g.x(n))).toEqual([24, 25, 26, 27].map((n) => straight.x(n)));
+      expect(g.machine.digest()).toBe(straight.machine.digest());
+    }
+    const cut = new BareMetal(source);
+    for (let n = 0; n < 100; n++) {
+      cut.machine.run({ steps: 2311 });
+      cut.machine.restore(cut.machine.snapshot());
+    }
+    expect(cut.run().machine.digest()).toBe(straight.machine.digest());
+  });
+});

@@ -59,8 +59,8 @@ export interface MachinePort {
    */
   el3Entered(pe: number, vectorOffset: number): boolean;
   /**
-   * Without EL3, HVC where EL2 is absent and SMC where it is there: true when it is the conduit of firmware calls and was
-   * answered. PC is behind the instruction.
+   * Without EL3, HVC where EL2 is absent and SMC where it is there: true when it is the conduit of firmware calls and
+   * was answered. PC is behind the instruction.
    */
   hvcConduit(pe: number, immediate: number): boolean;
   /** Something a guest did that is not modelled, by its Arm name. */

@@ -1,7 +1,11 @@
 /** Where exceptions go: DDI 0487, "Routing exceptions" and "Asynchronous exception masking". Pure functions. */
 
-/** Kinds of physical asynchronous exceptions, in the order they are taken when several could be (our choice, IMPLEMENTATION DEFINED). */
+/**
+ * Kinds of physical asynchronous exceptions, in the order they are taken when several could be (our choice,
+ * IMPLEMENTATION DEFINED).
+ */
 export const ASYNC_KINDS = ['FIQ', 'IRQ', 'SError'] as const;
+/** One kind of physical asynchronous exception. */
 export type AsyncKind = (typeof ASYNC_KINDS)[number];
 
 /** What routing depends on. Bits that do not exist count as 0. */

@@ -92,7 +92,10 @@ export class SystemInstructions {
     return this.c.access.probe(va, write, { cacheMaintenance: true }) !== undefined;
   }
 
-  /** AT: PAR_EL1 gets the physical address or the fault, but an External abort on the walk is taken. Stage 2 does not exist yet, so S12 operations are stage 1. */
+  /**
+   * AT: PAR_EL1 gets the physical address or the fault, but an External abort on the walk is taken. Stage 2 does not
+   * exist yet, so S12 operations are stage 1.
+   */
   private translate({ key, name: full }: SysOp, va: bigint): boolean {
     const { c } = this;
     const { s } = c;

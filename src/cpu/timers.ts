@@ -5,6 +5,7 @@ import type { ComputedSysreg, ComputedSysregs, SysregContext } from './sysregs/c
 
 /** Timers by Arm's prefix, in the order in which their lines are updated. */
 export const TIMERS = ['CNTP', 'CNTV', 'CNTHP', 'CNTPS'] as const;
+/** Name of a timer of the PE. */
 export type TimerName = (typeof TIMERS)[number];
 
 /** A timer's registers as they stand; TVAL follows from them and the count. */

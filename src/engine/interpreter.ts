@@ -32,7 +32,9 @@ export interface EngineHost {
   readonly helpers: Readonly<
     Record<string, (cpu: number, ...args: (number | bigint)[]) => number | bigint | undefined>
   >;
-  /** Reads memory at `slowVa` into `slowValue`; non-zero when an exception was taken. `record` names the instruction. */
+  /**
+   * Reads memory at `slowVa` into `slowValue`; non-zero when an exception was taken. `record` names the instruction.
+   */
   slowLoad(cpu: number, record: number, access: number): number;
   /** Writes `slowValue` to memory at `slowVa`; non-zero when an exception was taken. */
   slowStore(cpu: number, record: number, access: number): number;
@@ -49,7 +51,9 @@ export interface EngineOptions {
   /** First nodes of every FP and SIMD instruction. */
   readonly fpCheck: (b: Builder) => void;
   readonly host: EngineHost;
-  /** False: every step through the interpreter's handlers, no compiled regions. Default true. The steps are the same. */
+  /**
+   * False: every step through the interpreter's handlers, no compiled regions. Default true. The steps are the same.
+   */
   readonly regions?: boolean;
 }
 

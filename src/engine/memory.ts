@@ -36,8 +36,8 @@ const ZERO_PAGE: PageContent = { bytes: new Uint8Array(PAGE_BYTES) };
 /**
  * The one memory of a machine and what is known of each page of guest RAM.
  *
- * Generated code writes RAM directly only through write tags of the data TLB. A page that needs attention (decoded code,
- * a translation table, unchanged since the last snapshot) has no write tag, so its writes come here.
+ * Generated code writes RAM directly only through write tags of the data TLB. A page that needs attention (decoded
+ * code, a translation table, unchanged since the last snapshot) has no write tag, so its writes come here.
  *
  * Translations never go stale: a write that changes a valid descriptor of a walked table drops what was cached. So the
  * TLB cannot be observed by the guest, and what a translation gives is a function of registers and memory alone.

@@ -29,8 +29,9 @@ export const RECORDS_BASE = 0x0100_0000;
 export const RAM_BASE = 0x1000_0000;
 /** Most guest RAM: 3 GiB. */
 export const RAM_BYTES_MAX = 0xc000_0000;
-/** Handler numbers that are not instructions. */
+/** Handler number of a record that is not decoded yet. */
 export const HANDLER_UNDECODED = 0;
+/** Handler number of the record behind the last instruction of a page. */
 export const HANDLER_PAGE_END = 1;
 /** Most shapes (handlers) of all instructions together. */
 export const HANDLERS_MAX = 16384;

@@ -22,8 +22,8 @@ export interface Encoding {
 /**
  * Reads a pattern such as `sf 0 0 100010 sh imm12:12 Rn:5 Rd:5`, from bit 31 down.
  *
- * Runs of `0` and `1` are fixed bits, `x` is a bit that is ignored, `name` a field of one bit, `name:width` a wider one.
- * A run in parentheses is ignored too but encoded as written: what Arm calls should-be-one and should-be-zero.
+ * Runs of `0` and `1` are fixed bits, `x` is a bit that is ignored, `name` a field of one bit, `name:width` a wider
+ * one. A run in parentheses is ignored too but encoded as written: what Arm calls should-be-one and should-be-zero.
  *
  * @throws Error when the bits do not add up to 32 or a field is named twice
  */

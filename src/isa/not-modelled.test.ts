@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PROFILES } from '../arch/profiles.ts';
 import { Rng } from '../../test/support/rng.ts';
+import { PROFILES } from '../arch/profiles.ts';
 import { Decoder } from './decoder.ts';
 import { describeUndefined, NOT_MODELLED } from './not-modelled.ts';
 import { A64 } from './table.ts';

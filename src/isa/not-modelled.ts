@@ -67,10 +67,16 @@ export const NOT_MODELLED: readonly NotModelled[] = [
 const GROUPS: readonly (readonly [Encoding, string])[] = [
   [parseEncoding('reserved', '0xx 0000 xxxxxxxxxxxxxxxxxxxxxxxxx'), 'Reserved'],
   [parseEncoding('dpi', 'xxx 100x xxxxxxxxxxxxxxxxxxxxxxxxx'), 'Data Processing -- Immediate'],
-  [parseEncoding('branch', 'xxx 101x xxxxxxxxxxxxxxxxxxxxxxxxx'), 'Branches, Exception Generating and System instructions'],
+  [
+    parseEncoding('branch', 'xxx 101x xxxxxxxxxxxxxxxxxxxxxxxxx'),
+    'Branches, Exception Generating and System instructions',
+  ],
   [parseEncoding('ldst', 'xxx x1x0 xxxxxxxxxxxxxxxxxxxxxxxxx'), 'Loads and Stores'],
   [parseEncoding('dpr', 'xxx x101 xxxxxxxxxxxxxxxxxxxxxxxxx'), 'Data Processing -- Register'],
-  [parseEncoding('simd', 'xxx x111 xxxxxxxxxxxxxxxxxxxxxxxxx'), 'Data Processing -- Scalar Floating-Point and Advanced SIMD'],
+  [
+    parseEncoding('simd', 'xxx x111 xxxxxxxxxxxxxxxxxxxxxxxxx'),
+    'Data Processing -- Scalar Floating-Point and Advanced SIMD',
+  ],
 ];
 
 function matches(encoding: Encoding, word: number): boolean {
@@ -82,7 +88,11 @@ function matches(encoding: Encoding, word: number): boolean {
  *
  * @param clauses - the whole table, to recognise instructions whose feature the processor lacks
  */
-export function describeUndefined(word: number, clauses: readonly Clause[], features: ReadonlySet<FeatureName>): string {
+export function describeUndefined(
+  word: number,
+  clauses: readonly Clause[],
+  features: ReadonlySet<FeatureName>,
+): string {
   const lacking = clauses.find(
     (c) =>
       c.feature !== undefined &&

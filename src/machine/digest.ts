@@ -34,8 +34,8 @@ function absorbModule(): Uint8Array {
 }
 
 /**
- * A 128-bit fingerprint of machine state, to tell two states apart. Not cryptographic: it is no defence against somebody
- * who constructs equal fingerprints.
+ * A 128-bit fingerprint of machine state, to tell two states apart. Not cryptographic: it is no defence against
+ * somebody who constructs equal fingerprints.
  */
 export class Digest {
   private readonly memory: GuestMemory;
@@ -59,12 +59,22 @@ export class Digest {
   }
   /** Plain data, independent of the order in which names were inserted. */
   data(value: PlainData): void {
-    const text = canonical(value);
+    const text = canonical(value, (bytes) => this.bytes(bytes));
     for (let from = 0; from < text.length; from += BUFFER_BYTES) {
       const part = text.slice(from, from + BUFFER_BYTES);
       const padded = Math.ceil(part.length / 8) * 8;
       this.memory.u8.fill(0, BUFFER, BUFFER + padded);
       for (let i = 0; i < part.length; i++) this.memory.u8[BUFFER + i] = part.charCodeAt(i);
+      this.absorb(BUFFER, padded);
+    }
+  }
+  /** Bytes that are not in the machine's memory, as they are: the content of a disk would be long as text. */
+  private bytes(bytes: Uint8Array): void {
+    for (let from = 0; from < bytes.length; from += BUFFER_BYTES) {
+      const part = bytes.subarray(from, from + BUFFER_BYTES);
+      const padded = Math.ceil(part.length / 8) * 8;
+      this.memory.u8.fill(0, BUFFER, BUFFER + padded);
+      this.memory.u8.set(part, BUFFER);
       this.absorb(BUFFER, padded);
     }
   }
@@ -92,15 +102,25 @@ export class Digest {
   }
 }
 
-/** Plain data as text in which equal data are equal text and different data differ. */
-export function canonical(value: PlainData): string {
+/** Length from which bytes are not spelled out in text. */
+const BYTES_AS_TEXT_MAX = 512;
+
+/**
+ * Plain data as text in which equal data are equal text and different data differ. Long runs of bytes go to `absorb`
+ * instead, in the order of the text, which then has their length only; without it they are spelled out as well.
+ */
+export function canonical(value: PlainData, absorb?: (bytes: Uint8Array) => void): string {
   if (value === null) return 'null';
   if (typeof value === 'bigint') return `${value}n`;
+  if (value instanceof Uint8Array && absorb && value.length > BYTES_AS_TEXT_MAX) {
+    absorb(value);
+    return `<${value.length} bytes>`;
+  }
   if (value instanceof Uint8Array) return `<${Array.from(value, (b) => b.toString(16).padStart(2, '0')).join('')}>`;
   if (typeof value !== 'object') return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map((v: PlainData) => canonical(v)).join(',')}]`;
+  if (Array.isArray(value)) return `[${value.map((v: PlainData) => canonical(v, absorb)).join(',')}]`;
   const entries = Object.entries(value as { [name: string]: PlainData }).sort(([a], [b]) =>
     a < b ? -1 : a > b ? 1 : 0,
   );
-  return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`).join(',')}}`;
+  return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonical(v, absorb)}`).join(',')}}`;
 }

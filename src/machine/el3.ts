@@ -85,7 +85,10 @@ export class Firmware implements FirmwareHost {
     this.around.systemStop('reset');
   }
 
-  /** Brings a PE from reset to where an operating system starts: the highest Non-secure level, everything off and masked. */
+  /**
+   * Brings a PE from reset to where an operating system starts: the highest Non-secure level, everything off and
+   * masked.
+   */
   start(index: number, at: StartPoint): void {
     const pe = this.around.pes[index]!;
     const { s } = pe;

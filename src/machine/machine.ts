@@ -561,7 +561,9 @@ export class Machine {
     this.overPages(pe, addrVa, sizeBytes, (pa, at, size) => out.set(this.readMemory(pa, size), at));
     return out;
   }
-  /** Writes at a virtual address of a PE, permissions aside. @throws MachineError `E_ADDRESS` where nothing is mapped */
+  /**
+   * Writes at a virtual address of a PE, permissions aside. @throws MachineError `E_ADDRESS` where nothing is mapped
+   */
   writeVirtual(pe: number, addrVa: bigint, bytes: Uint8Array): void {
     this.overPages(pe, addrVa, bytes.length, (pa, at, size) => this.writeMemory(pa, bytes.subarray(at, at + size)));
   }
@@ -592,7 +594,9 @@ export class Machine {
     };
   }
 
-  /** The machine as it is at this boundary. Costs what changed since the last snapshot. Not to be called during a step. */
+  /**
+   * The machine as it is at this boundary. Costs what changed since the last snapshot. Not to be called during a step.
+   */
   snapshot(): Snapshot {
     if (this.running)
       throw new MachineError(

@@ -88,9 +88,11 @@ export interface CheckedOptions extends MachineOptions {
 }
 
 const MIB = 2 ** 20;
-/** Least and most RAM, and its granularity. */
+/** Least RAM. */
 export const MEMORY_BYTES_MIN: number = 16 * MIB;
+/** Most RAM. */
 export const MEMORY_BYTES_MAX: number = 3072 * MIB;
+/** RAM is a multiple of this. */
 export const MEMORY_BYTES_STEP: number = 2 * MIB;
 /** Most processing elements. */
 export const CPUS_MAX = 8;

@@ -14,8 +14,8 @@ export interface Turn {
  *
  * - `round-robin`: PEs in order, `turnSteps` each, 20,000 when not given.
  * - `list`: these turns, one after the other, without those of PEs that cannot run then; afterwards round-robin.
- * - `random`: at each turn any PE that can run, for 1 to `stepsMax` steps, short turns as likely as long ones; a function
- *   of `seed` and of who can run.
+ * - `random`: at each turn any PE that can run, for 1 to `stepsMax` steps, short turns as likely as long ones; a
+ *   function of `seed` and of who can run.
  */
 export type Schedule =
   | { readonly kind: 'round-robin'; readonly turnSteps?: number }

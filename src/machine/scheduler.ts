@@ -7,8 +7,8 @@ import { type Schedule, TURN_STEPS, TurnChooser } from './schedule.ts';
 /**
  * Who runs, and for how long: turns as the schedule says; a turn also ends at WFI, WFE and YIELD.
  *
- * When a turn ends while its PE holds an exclusive reservation, the others' writes to that page are watched, so that the
- * reservation is lost when one of them writes there.
+ * When a turn ends while its PE holds an exclusive reservation, the others' writes to that page are watched, so that
+ * the reservation is lost when one of them writes there.
  */
 export class Scheduler {
   private readonly pes: readonly Pe[];

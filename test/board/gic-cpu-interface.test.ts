@@ -71,7 +71,7 @@ describe('priority mask', () => {
 
   it('48. an NS PMR write is ignored while the stored PMR is below 0x80 and SCR_EL3.FIQ = 1', () => {
     const board = new GicBoard(2);
-    const after = (stored: number, fiq: number): number => {
+    const seen = (stored: number, fiq: number): number => {
       route(board, fiq);
       board.msr('ICC_PMR_EL1', stored);
       board.enter(NS_EL1);
@@ -79,8 +79,8 @@ describe('priority mask', () => {
       board.enter(EL3);
       return board.get('ICC_PMR_EL1');
     };
-    expect([after(0x60, SCR.FIQ), after(0x78, SCR.FIQ)]).toEqual([0x60, 0x78]);
-    expect([after(0x80, SCR.FIQ), after(0x60, 0)]).toEqual([0xf0, 0xe0]);
+    expect([seen(0x60, SCR.FIQ), seen(0x78, SCR.FIQ)]).toEqual([0x60, 0x78]);
+    expect([seen(0x80, SCR.FIQ), seen(0x60, 0)]).toEqual([0xf0, 0xe0]);
   });
 
   it('49. an NS PMR write of 0x08 reads 0x00 with SCR_EL3.FIQ = 1 and 0x08 with FIQ = 0', () => {

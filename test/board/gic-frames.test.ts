@@ -248,7 +248,9 @@ describe('generation of SGIs', () => {
     expect([0, 1, 2, 3].map((pe) => board.ack(pe))).toEqual([5, 5, 1023, 5]);
   });
 
-  /** Rows of "table 2.14": place of the writer, NSACR of the target; of G0, G1S, G1NS: who is reached by which register. */
+  /**
+   * Rows of "table 2.14": place of the writer, NSACR of the target; of G0, G1S, G1NS: who is reached by which register.
+   */
   const FORWARDED = [
     { from: EL3, nsacr: 0, SGI0R: 'yes no no', SGI1R: 'yes yes no', ASGI1R: 'no no yes' },
     { from: S_EL1, nsacr: 0, SGI0R: 'yes no no', SGI1R: 'yes yes no', ASGI1R: 'no no yes' },

@@ -28,7 +28,10 @@ export class GicBoard extends Board {
     return { el: this.machine.options.els.el3 ? 3 : 1 };
   }
 
-  /** All groups enabled at the distributor and at every PE, every PE awake, nothing masked; PEs stay at their highest EL. */
+  /**
+   * All groups enabled at the distributor and at every PE, every PE awake, nothing masked; PEs stay at their highest
+   * EL.
+   */
   open(): this {
     const two = this.machine.options.els.el3;
     this.enter(this.highest);

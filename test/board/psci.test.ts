@@ -11,7 +11,9 @@ import { decodeFdt } from '../../src/tables/fdt/decode.ts';
 import { findNode, readStrings } from '../../src/tables/fdt/tree.ts';
 import { Board } from './rig.ts';
 
-/** Test ideas 3 to 5 of the board, and those on SMCCC and PSCI (numbers with H): calls from guests, over SMC and HVC. */
+/**
+ * Test ideas 3 to 5 of the board, and those on SMCCC and PSCI (numbers with H): calls from guests, over SMC and HVC.
+ */
 
 const CPU_ON = 0xc400_0003n;
 const CPU_ON32 = 0x8400_0003n;
@@ -38,7 +40,7 @@ describe('PSCI method in the device tree', () => {
     it(`3. is ${method} ${name}, and a call by it is answered`, () => {
       const { machine } = bootStub(els);
       const x0 = machine.readRegister(0, 'X0');
-      const tree = decodeFdt(machine.readMemory(x0, 0x4000)).tree;
+      const tree = decodeFdt(machine.readMemory(x0, 0x4000)).tree!;
       expect(readStrings(findNode(tree, '/psci')?.properties.get('method'))).toEqual([method]);
       machine.writeRegister(0, 'X0', 0x8400_0000n);
       const pc = machine.readRegister(0, 'PC');

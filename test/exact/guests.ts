@@ -28,8 +28,8 @@ export function listen(machine: Machine): { readonly text: string } {
 }
 
 /**
- * Computes without end, stores what it computes over two pages, and is interrupted by the virtual timer at a period that
- * fits with nothing. Each interrupt writes a letter to the console; the 30th powers off by PSCI.
+ * Computes without end, stores what it computes over two pages, and is interrupted by the virtual timer at a period
+ * that fits with nothing. Each interrupt writes a letter to the console; the 30th powers off by PSCI.
  */
 export const BUSY = `
         .equ    GICD, 0x08000000

@@ -1,5 +1,6 @@
 import type { Host } from '../../src/cli/host.ts';
 import type { MachinePort, MachineRequest, RunLimits, RunReason } from '../../src/cli/machine-port.ts';
+import type { BlockBackend } from '../../src/devices/virtio/block-store.ts';
 
 /** What the fake guest does at a step: nothing, or something that ends the run, or waiting. */
 export type FakeStep = undefined | 'poweroff' | 'reset' | 'idle' | { waitNs: bigint };
@@ -188,6 +189,13 @@ export class FakeHost implements Host {
     const file = this.files.get(path) ?? { code: 'ENOENT' };
     if (file instanceof Uint8Array) return file;
     throw Object.assign(new Error(`${file.code}: refused`), file);
+  }
+
+  openDrive(path: string, writable: boolean): BlockBackend {
+    const bytes = this.readFile(path);
+    const read = (offset: number, sizeBytes: number): Uint8Array => bytes.slice(offset, offset + sizeBytes);
+    const file = { sizeBytes: bytes.length, readOnly: !writable, read };
+    return writable ? { ...file, write: (offset, part) => bytes.set(part, offset) } : file;
   }
 
   writeFile(path: string, text: string): void {

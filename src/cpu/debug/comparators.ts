@@ -59,7 +59,9 @@ export function levelMatches(control: number, el: number, c: DebugContext): bool
 /** Type of a breakpoint, DBGBCR_EL1.BT. */
 const BT = { ADDRESS: 0, LINKED: 1, CONTEXT: 2, VMID: 8 } as const;
 
-/** What the comparator holds besides an address: true when Context ID and VMID, as far as it names them, are current. */
+/**
+ * What the comparator holds besides an address: true when Context ID and VMID, as far as it names them, are current.
+ */
 function contextValueMatches({ value, control }: Comparator, c: DebugContext): boolean {
   const type = field(control, 20, 4) & ~BT.LINKED;
   if (type !== BT.CONTEXT && type !== BT.VMID && type !== (BT.CONTEXT | BT.VMID)) return false;

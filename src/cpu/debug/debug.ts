@@ -235,7 +235,8 @@ export class Debug {
   /**
    * A fetch from a page that is not in the exec TLB, which translated.
    *
-   * @returns 'exception' when a breakpoint exception was taken; 'boundary' when the page must be entered by single steps
+   * @returns 'exception' when a breakpoint exception was taken; 'boundary' when the page must be entered by single
+   *   steps
    */
   fetching(pc: bigint): 'go on' | 'exception' | 'boundary' {
     if (!this.inBreakPage(pc)) return 'go on';
@@ -259,19 +260,14 @@ export class Debug {
     return this.watches.some((w) => w.first >> PAGE_LOG2 <= page && page <= w.last >> PAGE_LOG2);
   }
   /**
-   * Takes the watchpoint exception if an access that translated is watched.
+   * Takes the watchpoint exception if an access that translated is watched. FAR_ELx gets the first watched byte of the
+   * access, or for cache maintenance what the instruction was given.
    *
    * @param va - first byte accessed
    * @param el - 0 for unprivileged accesses, else the current Exception level
    * @param kind - 'atomic' for reads that will be followed by a write of the same instruction
    */
-  access(
-    va: bigint,
-    bytes: number,
-    el: number,
-    kind: 'read' | 'write' | 'atomic',
-    report: { far?: bigint; maintenance?: boolean } = {},
-  ): boolean {
+  access(va: bigint, bytes: number, el: number, kind: 'read' | 'write' | 'atomic', maintenanceVa?: bigint): boolean {
     const first = comparedAddress(va);
     const last = first + BigInt(bytes - 1);
     const hits = this.watches.filter((w) => w.first <= last && first <= w.last);
@@ -279,14 +275,15 @@ export class Debug {
     const context = this.context();
     const breakpoints = DBGBVR.map((_, n) => this.breakpoint(n));
     const wanted = kind === 'read' ? 1 : kind === 'write' ? 2 : 3;
-    for (const { n } of hits) {
+    for (const { n, first: watched } of hits) {
       const { control } = this.watchpoint(n);
       const kinds = watchedKinds(control) & wanted;
       const link = watchpointLink(control);
       if (!kinds || !levelMatches(control, el, context)) continue;
       if (link !== undefined && !linkMatches(link, breakpoints, FIRST_CONTEXT, context)) continue;
-      const cm = report.maintenance === true;
-      this.take(EC.WatchpointLowerEL, issForWatchpoint({ wnr: !(kinds & 1), cm }), { far: report.far ?? va });
+      const cm = maintenanceVa !== undefined;
+      const far = maintenanceVa ?? (watched > first ? va + watched - first : va);
+      this.take(EC.WatchpointLowerEL, issForWatchpoint({ wnr: !(kinds & 1), cm }), { far });
       return true;
     }
     return false;

@@ -1,4 +1,7 @@
-/** Controls that trap System register accesses to a higher Exception level: DDI 0487, "Configurable instruction controls". */
+/**
+ * Controls that trap System register accesses to a higher Exception level: DDI 0487, "Configurable instruction
+ * controls".
+ */
 import { sysregOffset } from '../state.ts';
 
 /** One control: registers, from where, which bit. */

@@ -15,7 +15,9 @@ export const BLK_SEG_MAX: number = QUEUE_SIZE_MAX - 2;
 /** Bytes of one segment of a block request that the device announces. */
 export const BLK_SIZE_MAX: number = 64 * 1024;
 
-/** Chains a device serves at one boundary. A driver can fill a ring faster than a device that it points at its own ring. */
+/**
+ * Chains a device serves at one boundary. A driver can fill a ring faster than a device that it points at its own ring.
+ */
 export const VISIT_CHAINS_MAX: number = 2 * QUEUE_SIZE_MAX;
 
 /** Bytes a device moves at one boundary before the guest runs again; the rest follows WORK_PAUSE_NS later. */

@@ -37,7 +37,7 @@ export class VirtioRig {
   irqRises = 0;
   visitWanted = false;
   size = 8;
-  /** Descriptors used so far, per queue; the driver never reuses one. */
+  /** The next descriptor to use, per queue: round and round, since requests here are done before the next. */
   #nextDescriptor: number[] = [];
   #nextBufferPa = BUFFERS_PA;
 
@@ -161,13 +161,13 @@ export class VirtioRig {
   push(queue: number, buffers: readonly Buffer[], indirect = false): { head: number; places: number[] } {
     const places = buffers.map((buffer) => this.allocate(typeof buffer === 'number' ? buffer : buffer.length));
     const table = indirect ? this.allocate(16 * buffers.length) : this.descPa(queue);
-    const first = indirect ? 0 : this.#nextDescriptor[queue]!;
+    const at = (n: number): number => (indirect ? n : (this.#nextDescriptor[queue]! + n) % this.size);
     buffers.forEach((buffer, n) => {
       const sizeBytes = typeof buffer === 'number' ? buffer : buffer.length;
       if (typeof buffer !== 'number') this.ram.set(buffer, places[n]! - RIG_RAM_PA);
       const last = n === buffers.length - 1;
       const flags = (typeof buffer === 'number' ? DESC.WRITE : 0) | (last ? 0 : DESC.NEXT);
-      this.writeDescriptor(table, first + n, { addrPa: places[n]!, sizeBytes, flags, next: last ? 0 : first + n + 1 });
+      this.writeDescriptor(table, at(n), { addrPa: places[n]!, sizeBytes, flags, next: last ? 0 : at(n + 1) });
     });
     const head = this.#nextDescriptor[queue]!;
     if (indirect)

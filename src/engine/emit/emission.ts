@@ -24,7 +24,10 @@ export interface Emission {
   value(node: IrNode): void;
   /** Writes the nodes of a block, one after the other. */
   block(block: Block): void;
-  /** Before TypeScript is called that may look at the PE or take an exception: what is kept elsewhere goes to the PE's block. */
+  /**
+   * Before TypeScript is called that may look at the PE or take an exception: what is kept elsewhere goes to the PE's
+   * block.
+   */
   observed?(): void;
   /** After such a call went on: what it may have changed is taken back. */
   resumed?(): void;

@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { ALL_FEATURES } from '../../../test/support/features.ts';
-import type { Fragment } from '../../ir/types.ts';
+import { Rng } from '../../../test/support/rng.ts';
+import type { Block, Fragment } from '../../ir/types.ts';
 import { liftConstant } from '../../isa/clause.ts';
 import { Decoder } from '../../isa/decoder.ts';
+import { encodeFields } from '../../isa/encoding.ts';
 import { A64, fpCheck } from '../../isa/table.ts';
 import { assemble } from '../../isa/text/assemble.ts';
+import { ModuleWriter } from '../wasm/binary.ts';
 import { type BasicBlock, discover, endingOf, REGION_BLOCKS_MAX, REGION_INSTRUCTIONS_MAX } from './discover.ts';
+import { RegionEmitter } from './emit.ts';
 
 const decoder = new Decoder(A64, ALL_FEATURES);
 
@@ -87,5 +91,82 @@ out:    ret
     expect(blocks.size).toBeLessThanOrEqual(REGION_BLOCKS_MAX);
     for (const block of blocks.values())
       for (const successor of block.successors) expect(blocks.has(successor), `${block.first}>${successor}`).toBe(true);
+  });
+
+  it('goes back to before its head when something leads there', () => {
+    const source = 'nop\n1: nop\n nop\n nop\n cbz x0, 1b\n ret\n';
+    expect(shape(discover(3, page(source)))).toEqual(['1+2>3', '3+2>1,5', '5+1> end']);
+  });
+
+  it.each(['bl 1f', 'blr x3', 'br x3', 'ret', 'svc #0', 'eret', 'brk #1', 'wfi', 'isb', 'msr TTBR0_EL1, x0'])(
+    '%s ends its block, and nothing behind it belongs to the region',
+    (instruction) => {
+      expect(shape(discover(0, page(`nop\n ${instruction}\n nop\n1: nop\n`)))).toEqual(['0+2> end']);
+    },
+  );
+
+  it('loads, stores and instructions that may trap stand in the middle of a block', () => {
+    const source = 'ldr x0, [x1]\n fadd d0, d0, d1\n stp x0, x1, [sp]\n mrs x0, CNTVCT_EL0\n ret\n';
+    expect(shape(discover(0, page(source)))).toEqual(['0+5> end']);
+  });
+
+  it('names a block twice that both ways of a branch lead to', () => {
+    expect(shape(discover(0, page('cbz x0, 1f\n1: ret\n')))).toEqual(['0+1>1,1', '1+1> end']);
+  });
+
+  it('leaves out branches to before and behind the page', () => {
+    const source = 'b.eq . - 8\n b.ne . + 0x1000\n tbz w0, #1, . + 4092\n ret\n';
+    expect(shape(discover(0, page(source)))).toEqual(['0+1>1', '1+1>2', '2+1>3', '3+1> end']);
+  });
+
+  it('leaves by a branch into the middle of a block when there are too many blocks to cut it', () => {
+    const source = `nop\nback: nop\n ${'cbz x0, end\n'.repeat(REGION_BLOCKS_MAX)} b back\nend: ret\n`;
+    const blocks = discover(0, page(source));
+    expect(blocks.has(1)).toBe(false);
+    for (const block of blocks.values()) expect(block.successors).not.toContain(1);
+  });
+
+  it('finds nothing where there is no instruction', () => {
+    expect(discover(0, () => undefined).size).toBe(0);
+  });
+});
+
+describe('the code of a region', () => {
+  it('grows with its instructions: twenty branches in a row to the next instruction', () => {
+    const size = (count: number): number => {
+      const blocks = discover(0, page(`${'cbz x0, . + 4\n'.repeat(count)} ret\n`));
+      return new RegionEmitter(new ModuleWriter(), 0x8000, 0, blocks).emit().length;
+    };
+    expect(size(20)).toBeLessThan(3 * size(10));
+  });
+});
+
+/** Every place in a fragment where a branch stands, as the path of lists that lead there. */
+function branches(block: Block, path = 'body'): string[] {
+  return block.flatMap((node, n) => {
+    const here = `${path}${n === block.length - 1 ? ' end' : ' middle'}`;
+    if (node.op === 'branch' || node.op === 'branchrel') return [`${here} ${node.op}`];
+    return node.op === 'if' ? [...branches(node.yes, `${here} yes`), ...branches(node.no, `${here} no`)] : [];
+  });
+}
+
+describe('every clause', () => {
+  const rng = new Rng('fields');
+  const random = (clause: (typeof A64)[number]): number => {
+    const fields = Object.entries(clause.encoding.fields).map(([name, { width }]) => [name, rng.below(2 ** width)]);
+    return encodeFields(clause.encoding, Object.fromEntries(fields));
+  };
+
+  it('branches only where discover looks: at its end, or relative at the end of an if that ends it', () => {
+    const allowed = ['body end branch', 'body end branchrel', 'body end yes end branchrel'];
+    const wrong = new Set<string>();
+    for (const clause of A64)
+      for (let n = 0; n < 20; n++) {
+        const decoded = decoder.decode(random(clause));
+        if (!decoded) continue;
+        for (const place of branches(liftConstant(decoded.clause, decoded.fields, fpCheck).body))
+          if (!allowed.includes(place)) wrong.add(`${decoded.clause.name}: ${place}`);
+      }
+    expect([...wrong]).toEqual([]);
   });
 });

@@ -5,7 +5,7 @@ export const REGION_INSTRUCTIONS_MAX = 128;
 /** Most basic blocks of a region. */
 export const REGION_BLOCKS_MAX = 32;
 /** Instructions in a page of guest code. */
-const PAGE_INSTRUCTIONS = 1024;
+export const PAGE_INSTRUCTIONS = 1024;
 
 /** One instruction of a region, lifted with its operands. */
 export interface RegionInstruction {
@@ -18,7 +18,10 @@ export interface RegionInstruction {
 export interface BasicBlock {
   readonly first: number;
   readonly instructions: readonly RegionInstruction[];
-  /** Blocks that this one continues with, by their first instruction, as far as they lie in the region. */
+  /**
+   * Blocks that this one continues with, by their first instruction, as far as they lie in the region. A block that is
+   * reached in two ways stands here twice: then it is a merge, and its code is written once.
+   */
   readonly successors: readonly number[];
   /** Whether what follows in sequence is reached from the last instruction. */
   readonly fallsThrough: boolean;
@@ -112,7 +115,7 @@ function cut(
     }
     if (instructions.length === 0) continue;
     const next = [ending.target, ending.fallsThrough ? index : undefined].filter((n) => n !== undefined);
-    blocks.set(first, { first, instructions, successors: [...new Set(next)], fallsThrough: ending.fallsThrough });
+    blocks.set(first, { first, instructions, successors: next, fallsThrough: ending.fallsThrough });
   }
   for (const [first, block] of blocks) {
     blocks.set(first, { ...block, successors: block.successors.filter((s) => blocks.has(s)) });

@@ -8,6 +8,7 @@ import { OP } from '../wasm/opcodes.ts';
  * 32-bit operands are kept zero-extended.
  */
 export const FLAGS = { RAW: 0, SUB64: 1, SUB32: 2, ADD64: 3, ADD32: 4, LOGIC64: 5, LOGIC32: 6 } as const;
+/** One of the kinds of operation that make flags. */
 export type FlagsKind = (typeof FLAGS)[keyof typeof FLAGS];
 
 /** How a node makes flags: kind and operands, or undefined when it must be worked out at once. */
@@ -26,7 +27,9 @@ function isAllOnes(node: IrNode): boolean {
   return (node.op === 'const32' && node.value === -1) || (node.op === 'const64' && node.value === (1n << 64n) - 1n);
 }
 
-/** Opcode that compares the operands of a subtraction as a condition does: [32-bit, 64-bit], by condition code 0 to 13. */
+/**
+ * Opcode that compares the operands of a subtraction as a condition does: [32-bit, 64-bit], by condition code 0 to 13.
+ */
 const AFTER_SUB: Readonly<Record<number, readonly [number, number]>> = {
   0: [0x46, 0x51], // EQ
   1: [0x47, 0x52], // NE

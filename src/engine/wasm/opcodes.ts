@@ -149,7 +149,9 @@ export const VECTOR_SHIFT: Readonly<Record<VectorShiftOp, ByLane>> = {
   vshrs: { 8: 0x6c, 16: 0x8c, 32: 0xac, 64: 0xcc },
   vshru: { 8: 0x6d, 16: 0x8d, 32: 0xad, 64: 0xcd },
 };
-/** SIMD opcodes of splat, extract (zero-extending) and replace by lane width. */
+/** SIMD opcodes that put one scalar into every lane, by lane width. */
 export const SPLAT: ByLane = { 8: 0x0f, 16: 0x10, 32: 0x11, 64: 0x12 };
+/** SIMD opcodes that take one lane out, zero-extended. */
 export const EXTRACT: ByLane = { 8: 0x16, 16: 0x19, 32: 0x1b, 64: 0x1d };
+/** SIMD opcodes that replace one lane. */
 export const REPLACE: ByLane = { 8: 0x17, 16: 0x1a, 32: 0x1c, 64: 0x1e };

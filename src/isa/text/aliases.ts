@@ -176,6 +176,9 @@ const HINT_NAMES: readonly (readonly [number: number, name: string])[] = [
 
 const SYSTEM: readonly Alias[] = [
   { asm: 'ret', of: 'RET', fixed: { Rn: 30 } },
+  // A bit below 32 is printed with the W register and may be written with either.
+  { asm: 'tbz {Rt:x}, {b40:u}, {imm14:label}', of: 'TBZ', fixed: { b5: 0 }, readOnly: true },
+  { asm: 'tbnz {Rt:x}, {b40:u}, {imm14:label}', of: 'TBNZ', fixed: { b5: 0 }, readOnly: true },
   ...HINT_NAMES.map(([number, asm]): Alias => ({ asm, of: 'HINT', fixed: { CRm: number >> 3, op2: number & 7 } })),
   ...['YIELD', 'WFE', 'WFI', 'SEV', 'SEVL', 'ESB'].map((of) => ({ asm: of.toLowerCase(), of })),
   { asm: 'ssbb', of: 'DSB', fixed: { CRm: 0 } },
@@ -190,7 +193,9 @@ const SYSTEM: readonly Alias[] = [
   ),
 ];
 
-/** Whether the SYS instruction is a named operation of `tlbi`, `dc`, `ic` or `at` with the operand that goes with it. */
+/**
+ * Whether the SYS instruction is a named operation of `tlbi`, `dc`, `ic` or `at` with the operand that goes with it.
+ */
 function isNamedOperation(name: string, f: FieldValues): boolean {
   const key = sysKey(f.op1!, f.CRn!, f.CRm!, f.op2!);
   const operation = [...SYS_OPERATIONS[name]!.values()].find((o) => o.key === key);

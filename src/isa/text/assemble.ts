@@ -1,4 +1,7 @@
-/** The assembler: GNU syntax, one section, absolute addresses. Meant for tests and for guests that live in this repository. */
+/**
+ * The assembler: GNU syntax, one section, absolute addresses. Meant for tests and for guests that live in this
+ * repository.
+ */
 import { Assembly, bytesOf, further, type SourceText } from './assembly.ts';
 import { DIRECTIVES } from './directives.ts';
 import { AssemblerError } from './errors.ts';
@@ -92,8 +95,8 @@ function statement(a: Assembly, s: Statement): void {
 /**
  * Assembles a program in the syntax of the GNU assembler for AArch64.
  *
- * Instructions and their aliases, labels, numeric local labels (`1:`, `1b`, `1f`), expressions, `:lo12:`, data and alignment
- * directives, constants, `ldr x0, =value` with literal pools. One section; no macros.
+ * Instructions and their aliases, labels, numeric local labels (`1:`, `1b`, `1f`), expressions, `:lo12:`, data and
+ * alignment directives, constants, `ldr x0, =value` with literal pools. One section; no macros.
  *
  * @throws AssemblerError naming line, column, what was found and what was expected
  */

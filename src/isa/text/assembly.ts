@@ -1,4 +1,6 @@
-/** What the assembler builds: bytes at addresses, symbols, literal pools. Addresses are known before any byte is made. */
+/**
+ * What the assembler builds: bytes at addresses, symbols, literal pools. Addresses are known before any byte is made.
+ */
 import { AssemblerError, type SourcePlace } from './errors.ts';
 import { ExpressionFailure, parseExpression, type Scope, skipBlanks } from './expression.ts';
 

@@ -1,4 +1,7 @@
-/** Our text against GNU binutils: objdump for the disassembler, as and ld for the assembler. Skipped where they are missing. */
+/**
+ * Our text against GNU binutils: objdump for the disassembler, as and ld for the assembler. Skipped where they are
+ * missing.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

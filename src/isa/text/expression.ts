@@ -1,6 +1,6 @@
 /**
- * Expressions of the assembler, with the operators and precedence of the GNU assembler ("Using as", heading "Infix Operators"):
- * multiplication and shifts bind tightest, then `| & ^`, then `+ -`.
+ * Expressions of the assembler, with the operators and precedence of the GNU assembler ("Using as", heading "Infix
+ * Operators"): multiplication and shifts bind tightest, then `| & ^`, then `+ -`.
  */
 
 /** Why a piece of text is no value: `at` is the offset in the text. */

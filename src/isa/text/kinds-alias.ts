@@ -12,8 +12,8 @@ export function widthOf(f: FieldValues): 32 | 64 {
 }
 
 /**
- * An extended register: X for option UXTX, LSL and SXTX, else W. `extreg(sf.option)` of ADD and SUB is W in every 32-bit
- * instruction; `extreg(option)` is the index of a load or store.
+ * An extended register: X for option UXTX, LSL and SXTX, else W. `extreg(sf.option)` of ADD and SUB is W in every
+ * 32-bit instruction; `extreg(option)` is the index of a load or store.
  */
 const extendedRegister: Kind = (spec, encoding) => {
   const field = join(spec.fields, encoding);
@@ -214,7 +214,9 @@ function wide(inverted: boolean): Kind {
     });
 }
 
-/** An immediate of ADD and SUB written as its value, shifted or not: `#0x3000`; `negated` for ADD of a negative number. */
+/**
+ * An immediate of ADD and SUB written as its value, shifted or not: `#0x3000`; `negated` for ADD of a negative number.
+ */
 function addImmediate(negated: boolean): Kind {
   return () =>
     valueOperand({

@@ -14,7 +14,10 @@ interface FileChoice {
   isX(value: number): boolean;
 }
 
-/** The register file of kind `r`: `sf`, or the field in parentheses; `option` of an extended register means X for 011 and 111. */
+/**
+ * The register file of kind `r`: `sf`, or the field in parentheses; `option` of an extended register means X for 011
+ * and 111.
+ */
 function fileChoice(spec: OperandSpec, encoding: Encoding): FileChoice {
   const field = spec.args ?? 'sf';
   if (!encoding.fields[field]) throw new Error(`no field '${field}' in the encoding`);

@@ -46,7 +46,10 @@ export const BARRIERS: readonly string[] = [
   'sy',
 ];
 
-/** Prefetch operations by number: type in bits 4:3, cache level in bits 2:1, policy in bit 0; '' where the number has no name. */
+/**
+ * Prefetch operations by number: type in bits 4:3, cache level in bits 2:1, policy in bit 0; '' where the number has no
+ * name.
+ */
 export const PREFETCHES: readonly string[] = Array.from({ length: 32 }, (_, n) => {
   const type = ['pld', 'pli', 'pst'][n >> 3];
   const target = ['l1', 'l2', 'l3'][(n >> 1) & 3];

@@ -1,9 +1,10 @@
 /**
  * Reads the `asm` templates of clauses.
  *
- * A template is text with operands `{fields:kind}` and optional groups `{? ... }`. `fields` are names of the encoding, joined
- * by dots from the highest bits down. `kind` is a name of `kinds.ts` with `+1` (next register), `*N` (scale), `(...)`
- * (arguments) and `[...]` (index fields) as far as the kind takes them. A group is printed when one of its fields is not zero.
+ * A template is text with operands `{fields:kind}` and optional groups `{? ... }`. `fields` are names of the encoding,
+ * joined by dots from the highest bits down. `kind` is a name of `kinds.ts` with `+1` (next register), `*N` (scale),
+ * `(...)` (arguments) and `[...]` (index fields) as far as the kind takes them. A group is printed when one of its
+ * fields is not zero.
  */
 
 /** One operand of a template. */

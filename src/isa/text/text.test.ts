@@ -88,6 +88,15 @@ describe('aliases', () => {
   });
 });
 
+describe('TBZ and TBNZ of a bit below 32', () => {
+  it('are printed with the W register and read with either', () => {
+    expect(disassemble(0x36200000, { pc: ORIGIN })).toBe(`tbz w0, #4, 0x${ORIGIN.toString(16)}`);
+    expect([reassembled('tbz w0, #4, .'), reassembled('tbz x0, #4, .')]).toEqual([0x36200000, 0x36200000]);
+    expect([reassembled('tbnz x3, #31, .'), reassembled('tbnz x3, #32, .')]).toEqual([0x37f80003, 0xb7000003]);
+    expect(() => assemble('tbnz w3, #32, .')).toThrow();
+  });
+});
+
 describe('a word that is no instruction', () => {
   it('is printed as .inst, which assembles to the same word', () => {
     expect(disassemble(0xffffffff)).toBe('.inst 0xffffffff // undefined');

@@ -6,13 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeFdt } from '../../tables/fdt/decode.ts';
 import { encodeFdt } from '../../tables/fdt/encode.ts';
 import { cells, type FdtNode, fdtNode, findNode, readStrings } from '../../tables/fdt/tree.ts';
-import {
-  dtInterrupt,
-  VIRT_MEMORY_MAP,
-  type VirtDeviceTreeOptions,
-  virtAffinity,
-  virtDeviceTree,
-} from './virt.ts';
+import { dtInterrupt, VIRT_MEMORY_MAP, type VirtDeviceTreeOptions, virtAffinity, virtDeviceTree } from './virt.ts';
 
 const OPTIONS: VirtDeviceTreeOptions = { pes: 2, ramSizeBytes: 512 * 2 ** 20, cpu: 'cortex-a57', psciConduit: 'hvc' };
 

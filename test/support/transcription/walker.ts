@@ -194,6 +194,6 @@ function allowed(r: WalkRequest, descriptor: bigint, inherited: Inherited): bool
     const pxn = bit(descriptor, 53) || inherited.pxn;
     return !pxn && !user.includes('w') && !(wxn && privileged.includes('w'));
   }
-  if (r.pan && !user.includes('r')) return false;
+  if (r.pan && user.includes('r')) return false;
   return privileged.includes(r.access === 'read' ? 'r' : 'w');
 }

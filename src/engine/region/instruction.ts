@@ -1,0 +1,177 @@
+import { PE_DERIVED, PE_STATE, SLOT_SP, SLOT_ZR, X_BASE } from '../../arch/pestate.ts';
+import type { Block, Fragment, IrNode, RegOperand } from '../../ir/types.ts';
+import { CPU } from '../emit/emission.ts';
+import { HandlerEmitter } from '../emit.ts';
+import { OP } from '../wasm/opcodes.ts';
+import { PAGE_INSTRUCTIONS } from './discover.ts';
+import type { RegionEmitter } from './emit.ts';
+import { FLAGS, type FlagsKind, lazyFlags } from './flags.ts';
+
+const NO_LAYOUT = { registers: [], immediates: {} };
+/** End of the X registers, XZR and SP in a PE's block. */
+const X_END = X_BASE + (SLOT_SP + 1) * 8;
+
+/** Whether an offset in a PE's block is that of an X register, XZR or SP. */
+export function isX(offset: number): boolean {
+  return offset >= X_BASE && offset < X_END;
+}
+
+/** Slot of a general-purpose register whose number is known. */
+export function slotOf(reg: RegOperand, fragment: Fragment): number {
+  const n = (reg.constant! + reg.plus) & 31;
+  return n === SLOT_ZR && fragment.spFields.has(reg.field) ? SLOT_SP : n;
+}
+
+/** Emits one instruction of a region: as a handler would, but for registers, flags and branches. */
+export class InstructionEmitter extends HandlerEmitter {
+  /** A call may have gone on and asked for a boundary. */
+  mayResume = false;
+  /** What was known of the flags where an arm of a conditional begins. */
+  private readonly arms = new Map<Block, { readonly at: FlagsKind | undefined }>();
+  private readonly region: RegionEmitter;
+  private readonly from: number;
+  private readonly index: number;
+
+  constructor(region: RegionEmitter, fragment: Fragment, from: number, index: number) {
+    super(region.module, NO_LAYOUT, fragment, region.code);
+    this.region = region;
+    this.from = from;
+    this.index = index;
+  }
+
+  /** Writes the instruction. */
+  write(): void {
+    this.body();
+  }
+  observed(): void {
+    this.region.observed();
+  }
+  resumed(): void {
+    this.mayResume = true;
+    this.region.resumed();
+  }
+
+  protected override skips(node: IrNode): boolean {
+    return (
+      node.op === 'get' &&
+      node.field === PE_STATE.NZCV &&
+      everyUse(this.fragment.body, node, (n) => n.op === 'cond' && this.region.knows(n.cond))
+    );
+  }
+  override block(block: Block): void {
+    const known = this.arms.get(block);
+    if (known) this.region.known = known.at;
+    super.block(block);
+  }
+  protected override expression(node: IrNode): void {
+    if (node.op === 'cond' && node.args[0]!.op === 'get' && this.region.knows(node.cond))
+      this.region.condition(node.cond);
+    else super.expression(node);
+  }
+
+  protected override effect(node: IrNode): void {
+    switch (node.op) {
+      case 'getx':
+      case 'getw':
+        this.getX(slotOf(node.reg, this.fragment), node.op === 'getw');
+        return;
+      case 'setx':
+      case 'setw':
+        this.setX(slotOf(node.reg, this.fragment), node.args[0]!, node.op === 'setw');
+        return;
+      case 'get':
+        if (node.field === PE_STATE.NZCV) return this.region.flags();
+        if (isX(node.field.offset)) return this.getX((node.field.offset - X_BASE) / 8, false);
+        break;
+      case 'set':
+        if (node.field === PE_STATE.NZCV) return this.setFlags(node.args[0]!);
+        if (isX(node.field.offset)) return this.setX((node.field.offset - X_BASE) / 8, node.args[0]!, false);
+        break;
+      case 'branch':
+        this.region.sync(0);
+        break;
+      case 'branchrel':
+        return this.branchRelative(node.args[0]!);
+      case 'if':
+        return this.conditional(node);
+    }
+    super.effect(node);
+  }
+
+  private getX(slot: number, narrow: boolean): void {
+    const local = this.region.x(slot);
+    if (local === undefined) {
+      if (narrow) this.code.i32(0);
+      else this.code.i64(0n);
+      return;
+    }
+    this.code.get(local);
+    if (narrow) this.code.op(OP.i32_wrap_i64);
+  }
+  private setX(slot: number, value: IrNode, narrow: boolean): void {
+    const local = this.region.x(slot);
+    if (local === undefined) return;
+    this.value(value);
+    if (narrow) this.code.op(OP.i64_extend_i32_u);
+    this.code
+      .set(local)
+      .get(CPU)
+      .get(local)
+      .mem(OP.i64_store, X_BASE + slot * 8);
+  }
+
+  private setFlags(value: IrNode): void {
+    const lazy = lazyFlags(value);
+    const push = (node: IrNode) => (): void => {
+      this.value(node);
+      if (node.ty === 'i32') this.code.op(OP.i64_extend_i32_u);
+    };
+    if (lazy) this.region.setFlags(lazy.kind, push(lazy.x), lazy.y && push(lazy.y));
+    else this.region.setFlags(FLAGS.RAW, push(value), undefined);
+  }
+
+  private branchRelative(offset: IrNode): void {
+    if (offset.op === 'const64') {
+      const target = this.index + Number(BigInt.asIntN(64, offset.value) / 4n);
+      if (target >= 0 && target < PAGE_INSTRUCTIONS) return this.region.goto(this.from, target);
+    }
+    this.region.sync(0);
+    const c = this.code;
+    c.get(CPU)
+      .get(CPU)
+      .mem(OP.i64_load, PE_DERIVED.pageVa.offset)
+      .i64(BigInt(this.index * 4))
+      .op(OP.i64_add);
+    this.value(offset);
+    c.op(OP.i64_add).mem(OP.i64_store, PE_STATE.PC.offset).i32(0).op(OP.return);
+  }
+
+  /** What is known of the flags holds on each path for itself. */
+  private conditional(node: IrNode): void {
+    if (node.op !== 'if') return;
+    const { region } = this;
+    const before = region.known;
+    this.arms.set(node.yes, { at: before });
+    this.arms.set(node.no, { at: before });
+    super.effect(node);
+    const changed = writesFlags(node.yes) || writesFlags(node.no);
+    region.known = changed ? undefined : before;
+  }
+}
+
+function writesFlags(nodes: readonly IrNode[]): boolean {
+  return nodes.some(
+    (n) =>
+      (n.op === 'set' && n.field === PE_STATE.NZCV) || (n.op === 'if' && (writesFlags(n.yes) || writesFlags(n.no))),
+  );
+}
+
+/** Whether every node that takes `value` as an operand satisfies a condition. */
+function everyUse(nodes: readonly IrNode[], value: IrNode, holds: (user: IrNode) => boolean): boolean {
+  return nodes.every((n) => {
+    if (n.args.includes(value) && !holds(n)) return false;
+    if (n.op !== 'if') return true;
+    if (n.yesValue === value || n.noValue === value) return false;
+    return everyUse(n.yes, value, holds) && everyUse(n.no, value, holds);
+  });
+}

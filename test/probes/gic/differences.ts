@@ -1,0 +1,82 @@
+/**
+ * Where QEMU 7.2 and this GIC rightly differ; everything else that differs is a bug of ours.
+ *
+ * `number` is that of the list of known divergences of QEMU from the architecture; without it the architecture leaves a
+ * choice, or QEMU keeps bits that are RES0.
+ */
+export interface KnownDifference {
+  readonly cases: RegExp;
+  readonly number?: number;
+  readonly reason: string;
+}
+
+/** One line has one entry only, and no entry is without a line. */
+export const DIFFERENCES: readonly KnownDifference[] = [
+  {
+    cases: /^identification: GICD_IPRIORITYR16$/,
+    number: 1,
+    reason: 'priorities have 5 bits everywhere; QEMU keeps 8 in the distributor',
+  },
+  {
+    cases: /^identification: GICD_ISENABLER8$/,
+    number: 2,
+    reason: 'no interrupts beyond what GICD_TYPER says; QEMU has 32 more',
+  },
+  {
+    cases: /^ICC_CTLR_EL3 = (1|2|8|10): ICC_CTLR_EL3$/,
+    number: 3,
+    reason: 'ICC_CTLR_EL3 shows the bits of each bank; QEMU shows the Non-secure ones for both',
+  },
+  {
+    cases: /^Non-secure write of ICC_AP1R0_EL1: /,
+    number: 5,
+    reason: 'Non-secure software can change the active priorities of its own half; QEMU ignores such writes',
+  },
+  {
+    cases: /^a group disabled at the CPU interface and a less urgent one enabled: /,
+    number: 6,
+    reason: 'an interrupt of a group that is disabled at the CPU interface does not hide others',
+  },
+  {
+    cases: /^ProcessorSleep: (ISR_EL1|ICC_HPPIR1_EL1)$/,
+    number: 8,
+    reason: 'a redistributor that sleeps forwards nothing; QEMU does not look',
+  },
+  {
+    cases: /^ProcessorSleep: GICR_WAKER$/,
+    number: 8,
+    reason: 'GICR_WAKER is Secure when there are two security states',
+  },
+  {
+    cases: /^identification: GICR_P(ROP|END)BASER$/,
+    number: 10,
+    reason: 'without LPIs their tables have no address',
+  },
+  {
+    cases: /^(CPU interface after reset|ICC_CTLR_EL3 = (4|20|0)): ICC_CTLR_EL3$/,
+    number: 11,
+    reason: 'ICC_CTLR_EL3.nDS is 0, since GICD_CTLR.DS can be set; QEMU says 1 and lets it be set all the same',
+  },
+  {
+    cases: /^ICC_SRE: ICC_SRE_EL[23]$/,
+    number: 13,
+    reason: 'the Enable bits of ICC_SRE_EL2 and ICC_SRE_EL3 can be cleared; in QEMU the registers are constant',
+  },
+  {
+    cases: /^(identification|GICD_CTLR.DS set): (GICD_TYPER|GICR_CTLR|GICR_TYPER)$/,
+    number: 16,
+    reason: 'no LPIs (LPIS, num_LPIs, PLPIS, CES), INTIDs of 10 bits because there are no others, and 1-of-N supported',
+  },
+  {
+    cases: /^CPU interface.*, written with ones: ICC_PMR_EL1$/,
+    reason: 'ICC_PMR_EL1[31:8] are RES0; QEMU keeps what is written',
+  },
+  {
+    cases: /^identification: GICD_IROUTER64$/,
+    reason: 'GICD_IROUTER<n>[30:24] are RES0; QEMU keeps what is written',
+  },
+  {
+    cases: /^((CPU interface, written with ones|GICD_CTLR.DS set): ICC_CTLR_EL1|ICC_CTLR_EL3 = (ffffffff|40): .*)$/,
+    reason: 'PMHE can be set, as 1-of-N interrupts make use of it; in QEMU there are none',
+  },
+];
