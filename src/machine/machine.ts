@@ -1,19 +1,17 @@
 import { ARCHITECTURAL_BYTES, PE_STATE, PE_STRIDE_BYTES } from '../arch/pestate.ts';
 import { ContextNumbers } from '../cpu/contexts.ts';
-import { Pe, type PeExtraState, WAIT } from '../cpu/pe.ts';
+import { Pe, WAIT } from '../cpu/pe.ts';
 import type { GicPort, MachinePort } from '../cpu/ports.ts';
-import { TIMERS, type TimerName } from '../cpu/timers.ts';
 import type { PlainData } from '../devices/device.ts';
 import type { Gic } from '../devices/gic.ts';
-import { Gicv2 } from '../devices/gicv2/gicv2.ts';
-import { Gicv3 } from '../devices/gicv3/gicv3.ts';
 import type { Pl031 } from '../devices/pl031.ts';
 import { Interpreter } from '../engine/interpreter.ts';
-import { GuestMemory, type RamImage } from '../engine/memory.ts';
-import { type BootPlan, planBoot } from '../firmware/boot/boot.ts';
+import { GuestMemory } from '../engine/memory.ts';
+import type { BootPlan } from '../firmware/boot/boot.ts';
 import { Decoder } from '../isa/decoder.ts';
 import { A64, fpCheck, UNALLOCATED } from '../isa/table.ts';
-import { GICR_STRIDE_BYTES, VIRT_INTIDS, VIRT_MEMORY_MAP, virtAffinity, virtDeviceTree } from './board/virt.ts';
+import { VIRT_INTIDS, VIRT_MEMORY_MAP, virtAffinity } from './board/virt.ts';
+import { bootPlan, buildGic } from './build.ts';
 import { Bus, type MmioHook } from './bus.ts';
 import type { Console } from './console.ts';
 import { BoardDevices } from './devices.ts';
@@ -25,53 +23,15 @@ import { bindHelpers } from './helpers.ts';
 import { type CheckedOptions, checkOptions, type MachineOptions } from './options.ts';
 import { checkSchedule, type Schedule } from './schedule.ts';
 import { Scheduler } from './scheduler.ts';
+import { DUE_MAX_NS, TimerEvents } from './timer-events.ts';
+import type { MachineHooks, RunLimits, RunReason, Snapshot } from './types.ts';
+import { GuestView } from './view.ts';
+
+export type { MachineHooks, RunLimits, RunReason, Snapshot } from './types.ts';
 
 const RAM_PA = Number(VIRT_MEMORY_MAP.ram.basePa);
-const TIMER_INTIDS: Readonly<Record<TimerName, number>> = {
-  CNTP: VIRT_INTIDS.CNTP,
-  CNTV: VIRT_INTIDS.CNTV,
-  CNTHP: VIRT_INTIDS.CNTHP,
-  CNTPS: VIRT_INTIDS.CNTPS,
-};
-/**
- * Latest virtual time at which the guest's timers still do something, 52 days: a guest that sleeps until then leaves
- * room to count every later step exactly.
- */
-const DUE_MAX_NS = 2 ** 52;
 /** Longest uninterrupted run of one PE, so that hosts' engines can replace code by faster code. */
 const GRANT_MAX = 1_000_000;
-
-/** Why a run ended; see `Machine.run`. */
-export type RunReason = 'poweroff' | 'reset' | 'limit' | 'idle' | 'stopped' | 'waiting-for-input' | 'waiting-for-time';
-
-/** How far a run goes. */
-export interface RunLimits {
-  /** At most this many further steps, up to 2^53 - 1; without it, no limit. */
-  readonly steps?: number;
-  /** While every PE waits, virtual time may jump up to this instant and no further; without it, to any instant. */
-  readonly idleUntilNs?: bigint;
-}
-
-/** Everything the future of a machine depends on, except what comes from outside; in memory, for this machine only. */
-export interface Snapshot {
-  readonly machine: symbol;
-  readonly ram: RamImage;
-  readonly pes: readonly { readonly block: Uint8Array; readonly extra: PeExtraState }[];
-  readonly devices: PlainData;
-  readonly time: { readonly steps: number; readonly timeNs: number };
-  readonly schedule: PlainData;
-  readonly ended: 'poweroff' | 'reset' | undefined;
-}
-
-/** Listeners of a machine; each is called during the boundary or step it is about. */
-export interface MachineHooks {
-  /** Before each step; while one is set the machine runs step by step. */
-  step?: (pe: number, pc: bigint) => void;
-  exception?: (pe: number, targetEl: number, vectorOffset: number) => void;
-  mmio?: MmioHook;
-  /** Every SMC or HVC that the firmware answered. */
-  call?: (pe: number, name: string, args: readonly bigint[], result: bigint | undefined) => void;
-}
 
 /**
  * An arm64 machine as QEMU's `virt` board lays it out: exact, deterministic, stoppable at every instruction.
@@ -83,7 +43,7 @@ export interface MachineHooks {
  * machine.console.onOutput((bytes) => out.write(bytes));
  * machine.run({ steps: 1_000_000 });
  */
-export class Machine {
+export class Machine extends GuestView {
   readonly options: CheckedOptions;
   readonly pes: readonly Pe[];
   readonly gic: Gic;
@@ -94,10 +54,11 @@ export class Machine {
   inputPossible = false;
   readonly log: { onReport(listener: (message: string) => void): void };
   private readonly identity = Symbol('machine');
-  private readonly memory: GuestMemory;
+  protected readonly memory: GuestMemory;
   private readonly engine: Interpreter;
   private readonly firmware: Firmware | undefined;
   private readonly events = new EventQueue();
+  private readonly timers: TimerEvents;
   private readonly scheduler: Scheduler;
   private readonly fingerprint: Digest;
   private readonly boot: BootPlan | undefined;
@@ -110,6 +71,7 @@ export class Machine {
   private ended: 'poweroff' | 'reset' | undefined;
 
   private constructor(options: CheckedOptions) {
+    super();
     this.options = options;
     this.log = { onReport: (listener) => void this.reporters.push(listener) };
     this.memory = new GuestMemory(options.memoryBytes, options.cpus);
@@ -118,7 +80,9 @@ export class Machine {
     this.devices = new BoardDevices(this.devicesHost(report), options);
     const contexts = new ContextNumbers(this.memory);
     this.pes = Array.from({ length: options.cpus }, (_, index) => this.makePe(index, contexts));
-    this.gic = this.makeGic(report);
+    const { pes, events } = this;
+    this.timers = new TimerEvents({ pes, events, gic: () => this.gic, requestBoundary: () => this.requestBoundary() });
+    this.gic = buildGic(options, this.pes, this.bus, report);
     this.devices.mapOn(this.bus);
     this.engine = new Interpreter({
       memory: this.memory,
@@ -135,7 +99,7 @@ export class Machine {
     });
     this.scheduler = new Scheduler(this.pes, this.memory, RAM_PA, options.schedule);
     this.firmware = options.firmware === 'typescript' ? new Firmware(this.surroundings()) : undefined;
-    this.boot = options.kernel ? this.plan(options.kernel) : undefined;
+    this.boot = options.kernel ? bootPlan(options, options.kernel) : undefined;
     this.reset();
   }
 
@@ -165,30 +129,6 @@ export class Machine {
     });
   }
 
-  private makeGic(report: (message: string) => void): Gic {
-    const { cpus, els } = this.options;
-    const securityStates = els.el3 ? 2 : 1;
-    const signal = (pe: number, irq: boolean, fiq: boolean): void => this.pes[pe]!.setInterruptLines(irq, fiq);
-    if (this.options.gic === 2) {
-      const gic = new Gicv2({ report, signal }, { pes: cpus, securityStates });
-      this.bus.map(Number(VIRT_MEMORY_MAP.gicd.basePa), gic.distributor);
-      this.bus.map(Number(VIRT_MEMORY_MAP.gicc.basePa), gic.cpuInterfaces);
-      return gic;
-    }
-    const gic = new Gicv3(
-      { report, signal, context: (pe) => this.pes[pe]!.exceptions.iccContext() },
-      {
-        pes: cpus,
-        mpidrAffinities: this.pes.map((_, n) => Number(virtAffinity(n))),
-        securityStates,
-        priorityBits: this.options.gicPriorityBits,
-      },
-    );
-    this.bus.map(Number(VIRT_MEMORY_MAP.gicd.basePa), gic.distributor);
-    this.bus.map(Number(VIRT_MEMORY_MAP.gicr.basePa), gic.redistributors, GICR_STRIDE_BYTES * cpus);
-    return gic;
-  }
-
   private devicesHost(report: (message: string) => void): ConstructorParameters<typeof BoardDevices>[0] {
     return {
       memory: this.memory,
@@ -209,9 +149,9 @@ export class Machine {
   private machinePort(): MachinePort {
     return {
       count: () => BigInt(Math.floor(this.instantNs() / NS_PER_COUNT)),
-      timersChanged: (pe) => this.timersChanged(pe),
+      timersChanged: (pe) => this.timers.timersChanged(pe),
       pmuLine: (pe, level) => this.gic.setLine(VIRT_INTIDS.PMU, level, pe),
-      waitsForEvent: (pe) => this.scheduleStreamEvent(pe),
+      waitsForEvent: (pe) => this.timers.scheduleStreamEvent(pe),
       sendEventAll: () => {
         for (const pe of this.pes) pe.signalEvent();
         this.requestBoundary();
@@ -253,30 +193,6 @@ export class Machine {
 
   // --- boot and reset ---
 
-  private plan(kernel: Uint8Array): BootPlan {
-    const { options } = this;
-    const { cpus, memoryBytes, profile, els } = options;
-    const conduit = options.firmware === 'guest' ? null : els.el3 || els.el2 ? 'smc' : 'hvc';
-    const tree = (): ReturnType<typeof virtDeviceTree> =>
-      virtDeviceTree({
-        pes: cpus,
-        ramSizeBytes: memoryBytes,
-        cpu: profile.name,
-        psciConduit: conduit,
-        gic: options.gic,
-        rngSeed: options.rngSeed,
-        kaslrSeed: options.kaslrSeed,
-      });
-    return planBoot({
-      kernel,
-      initrd: options.initrd,
-      append: options.append,
-      deviceTree: options.dtb ?? tree(),
-      ram: { addrPa: BigInt(RAM_PA), sizeBytes: memoryBytes },
-      pageSizesBytes: profile.granules.map((g) => Number.parseInt(g, 10) * 1024),
-    });
-  }
-
   /** Cold reset: every PE and device as after power-on, the same images loaded again. RAM is kept, time goes on. */
   reset(): void {
     this.ended = undefined;
@@ -301,7 +217,7 @@ export class Machine {
       pe.s.pc = entry;
       pe.stateReplaced();
     }
-    for (const n of this.pes) this.timersChanged(n.s.index);
+    for (const n of this.pes) this.timers.timersChanged(n.s.index);
   }
 
   /** The guest's console: the PL011. */
@@ -337,30 +253,6 @@ export class Machine {
     return next === undefined ? undefined : BigInt(next);
   }
 
-  private timersChanged(index: number): void {
-    const pe = this.pes[index]!;
-    for (const name of TIMERS) {
-      this.gic.setLine(TIMER_INTIDS[name], pe.timers.line(name), index);
-      const due = pe.timers.due(name);
-      const key = `${name} ${index}`;
-      const ns = due === undefined ? undefined : Number(due) * NS_PER_COUNT;
-      if (ns === undefined || ns > DUE_MAX_NS) this.events.cancel(key);
-      else {
-        this.events.schedule(ns, () => this.timersChanged(index), { key, priority: PRIORITY.TIMER });
-        this.requestBoundary();
-      }
-    }
-  }
-  /** A PE in WFE wakes at the next event of its timer event stream. */
-  private scheduleStreamEvent(index: number): void {
-    const pe = this.pes[index]!;
-    const next = pe.timers.nextStreamEvent();
-    if (next === undefined || Number(next) * NS_PER_COUNT > DUE_MAX_NS) return;
-    const wake = (): void => {
-      if (pe.s.get32(PE_STATE.waitState) === WAIT.WFE) pe.signalEvent();
-    };
-    this.events.schedule(Number(next) * NS_PER_COUNT, wake, { key: `event stream ${index}`, priority: PRIORITY.TIMER });
-  }
   /**
    * Runs `action` at the boundary after `step` steps; at the current boundary when that is past.
    *
@@ -395,6 +287,9 @@ export class Machine {
 
   private requestBoundary(): void {
     if (this.running) this.engine.requestBoundary();
+  }
+  protected changedFromOutside(): void {
+    this.requestBoundary();
   }
   /** Ends `run` at the current boundary; during a step at the boundary after it. */
   stop(): void {
@@ -496,94 +391,6 @@ export class Machine {
     for (const r of this.reporters) r(message);
   }
 
-  // --- registers and memory ---
-
-  /**
-   * A register of a PE by Arm's name: `X0` to `X30`, `W0`.., `SP`, `PC`, `PSTATE`, `V0`.., or a System register.
-   *
-   * @throws MachineError `E_REGISTER` when the PE has no such register
-   */
-  readRegister(pe: number, name: string): bigint {
-    const p = this.pe(pe);
-    const value = readCore(p, name) ?? p.readRegister(name);
-    if (value === undefined)
-      throw new MachineError('E_REGISTER', `register '${name}': PE ${pe} has none of that name.`);
-    return value;
-  }
-  /** Writes a register; System registers keep their fixed bits. @throws MachineError `E_REGISTER` */
-  writeRegister(pe: number, name: string, value: bigint): void {
-    const p = this.pe(pe);
-    if (!writeCore(p, name, BigInt.asUintN(128, value)) && !p.writeRegister(name, BigInt.asUintN(64, value))) {
-      throw new MachineError('E_REGISTER', `register '${name}': PE ${pe} has none of that name that can be written.`);
-    }
-    p.stateReplaced();
-    this.requestBoundary();
-  }
-  private pe(index: number): Pe {
-    const pe = this.pes[index];
-    if (!pe) throw new MachineError('E_CPUS', `PE ${index}: this machine has PEs 0 to ${this.pes.length - 1}.`);
-    return pe;
-  }
-
-  private ramOffset(addrPa: bigint, sizeBytes: number): number {
-    const offset = addrPa - BigInt(RAM_PA);
-    if (offset < 0n || offset + BigInt(sizeBytes) > BigInt(this.options.memoryBytes)) {
-      const end = (BigInt(RAM_PA) + BigInt(this.options.memoryBytes) - 1n).toString(16);
-      throw new MachineError(
-        'E_ADDRESS',
-        `${sizeBytes} bytes at physical address 0x${addrPa.toString(16)}: RAM is 0x${RAM_PA.toString(16)} to 0x${end}.`,
-      );
-    }
-    return Number(offset);
-  }
-  /** Bytes of RAM at a physical address. @throws MachineError `E_ADDRESS` outside RAM */
-  readMemory(addrPa: bigint, sizeBytes: number): Uint8Array {
-    return this.memory.read(this.ramOffset(addrPa, sizeBytes), sizeBytes);
-  }
-  /** Writes RAM at a physical address. @throws MachineError `E_ADDRESS` outside RAM */
-  writeMemory(addrPa: bigint, bytes: Uint8Array): void {
-    this.memory.write(this.ramOffset(addrPa, bytes.length), bytes);
-  }
-  /**
-   * Physical address of a virtual one in the PE's current regime, permissions aside; undefined when there is none.
-   */
-  translate(pe: number, addrVa: bigint): bigint | undefined {
-    const p = this.pe(pe);
-    const hi = Number(BigInt.asUintN(64, addrVa) >> 32n);
-    const lo = Number(addrVa & 0xffff_ffffn);
-    const el = Math.max(p.s.el, 1);
-    const t = p.mmu.translate(hi, lo, { kind: 'read', el, pan: false });
-    return t.fault >= 0 ? undefined : BigInt(t.pa);
-  }
-  /** Bytes at a virtual address of a PE. @throws MachineError `E_ADDRESS` where nothing is mapped */
-  readVirtual(pe: number, addrVa: bigint, sizeBytes: number): Uint8Array {
-    const out = new Uint8Array(sizeBytes);
-    this.overPages(pe, addrVa, sizeBytes, (pa, at, size) => out.set(this.readMemory(pa, size), at));
-    return out;
-  }
-  /**
-   * Writes at a virtual address of a PE, permissions aside. @throws MachineError `E_ADDRESS` where nothing is mapped
-   */
-  writeVirtual(pe: number, addrVa: bigint, bytes: Uint8Array): void {
-    this.overPages(pe, addrVa, bytes.length, (pa, at, size) => this.writeMemory(pa, bytes.subarray(at, at + size)));
-  }
-  private overPages(
-    pe: number,
-    va: bigint,
-    sizeBytes: number,
-    f: (pa: bigint, at: number, size: number) => void,
-  ): void {
-    for (let at = 0; at < sizeBytes; ) {
-      const here = va + BigInt(at);
-      const size = Math.min(4096 - Number(here & 0xfffn), sizeBytes - at);
-      const pa = this.translate(pe, here);
-      if (pa === undefined)
-        throw new MachineError('E_ADDRESS', `virtual address 0x${here.toString(16)}: not mapped on PE ${pe}.`);
-      f(pa, at, size);
-      at += size;
-    }
-  }
-
   // --- snapshots and digest ---
 
   private deviceState(): PlainData {
@@ -641,10 +448,7 @@ export class Machine {
     this.gic.load(devices.gic!);
     this.devices.load(devices.board!);
     this.firmware?.load(devices.firmware as unknown as Parameters<Firmware['load']>[0]);
-    for (const pe of this.pes) {
-      this.timersChanged(pe.s.index);
-      if (pe.s.get32(PE_STATE.waitState) === WAIT.WFE) this.scheduleStreamEvent(pe.s.index);
-    }
+    for (const pe of this.pes) this.timers.restored(pe);
   }
 
   /** Fingerprint of all PEs, devices, time and RAM: equal states give equal digests on every host. 32 hex digits. */
@@ -670,42 +474,4 @@ export class Machine {
   get handlers(): number {
     return this.engine.handlers;
   }
-}
-
-function readCore(pe: Pe, name: string): bigint | undefined {
-  const { s } = pe;
-  const m = /^([XWV])(\d{1,2})$/.exec(name);
-  if (m) {
-    const n = Number(m[2]);
-    if (m[1] === 'V')
-      return n < 32
-        ? s.view.getBigUint64(s.base + 0x200 + n * 16, true) |
-            (s.view.getBigUint64(s.base + 0x208 + n * 16, true) << 64n)
-        : undefined;
-    if (n > 30) return undefined;
-    return m[1] === 'X' ? s.x(n) : s.x(n) & 0xffff_ffffn;
-  }
-  if (name === 'SP') return s.sp;
-  if (name === 'PC') return s.pc;
-  return name === 'PSTATE' ? BigInt(s.pstate()) : undefined;
-}
-
-function writeCore(pe: Pe, name: string, value: bigint): boolean {
-  const { s } = pe;
-  const m = /^([XWV])(\d{1,2})$/.exec(name);
-  const low = BigInt.asUintN(64, value);
-  if (m) {
-    const n = Number(m[2]);
-    if (n > (m[1] === 'V' ? 31 : 30)) return false;
-    if (m[1] === 'V') {
-      s.view.setBigUint64(s.base + 0x200 + n * 16, low, true);
-      s.view.setBigUint64(s.base + 0x208 + n * 16, value >> 64n, true);
-    } else s.setX(n, m[1] === 'X' ? low : low & 0xffff_ffffn);
-    return true;
-  }
-  if (name === 'SP') s.sp = low;
-  else if (name === 'PC') s.pc = low;
-  else if (name === 'PSTATE') pe.setPstate(Number(low & 0xffff_ffffn));
-  else return false;
-  return true;
 }

@@ -98,6 +98,15 @@ export const PIECES: Readonly<Record<string, string>> = {
 `,
 };
 
+/** What goes wrong, to see that it can be seen. */
+const BROKEN: Readonly<Record<string, string>> = {
+  'plain counter': `
+        ldr     x0, [x19]
+        add     x0, x0, #1
+        str     x0, [x19]
+`,
+};
+
 /** Start of every PE: identity map of RAM as Normal memory, devices as they are, caches on. */
 const SETUP = `
         adr     x0, tables
@@ -162,7 +171,7 @@ export function machineOf(source: string, pes: number): Machine {
 
 /** A machine on which so many PEs hammer one primitive. */
 export function hammering(name: string, pes: number): Machine {
-  return machineOf(locks(PIECES[name]!, pes), pes);
+  return machineOf(locks(PIECES[name] ?? BROKEN[name]!, pes), pes);
 }
 
 /** PE 0 and PE 1 race to turn on PE 2; each logs what CPU_ON answered, PE 2 logs whose it is. */
@@ -231,6 +240,30 @@ second: ldr     x19, =${WORDS.counter}
         str     x1, [x2]
         ${call('0x84000002')}
         b       .
+        .ltorg
+`;
+
+/** PE 1 sends one event and sleeps; PE 0 clears its event register at some moment and then waits for that event. */
+export const LOST_WAKE_UP = `
+start:  ${call('0xc4000003', '1', 'second', '0')}
+        mov     x0, #40
+1:      sub     x0, x0, #1
+        cbnz    x0, 1b
+        sevl
+        wfe
+        wfe
+        ${call('0x84000008')}
+second: sev
+2:      wfi
+        b       2b
+        .ltorg
+`;
+
+/** Two PEs that do nothing, each in a loop of its own. */
+export const TWO_LOOPS = `
+start:  ${call('0xc4000003', '1', 'second', '0')}
+1:      b       1b
+second: b       second
         .ltorg
 `;
 

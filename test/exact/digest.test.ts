@@ -3,6 +3,7 @@ import { PE_STATE } from '../../src/arch/pestate.ts';
 import { SYSREGS } from '../../src/arch/sysregs/index.ts';
 import type { Device, PlainData } from '../../src/devices/device.ts';
 import type { Machine } from '../../src/machine/machine.ts';
+import type { MachineOptions } from '../../src/machine/options.ts';
 import { Random } from '../differential/random.ts';
 import { BUSY, guest, SMALL_BYTES } from './guests.ts';
 
@@ -71,8 +72,10 @@ describe('the digest changes with', () => {
       }
       if (row.access !== 'RW') continue;
       m.writeRegister(0, row.name, old ^ M64);
-      if (m.readRegister(0, row.name) === old) unchanged.push(row.name);
-      else {
+      if (m.readRegister(0, row.name) === old) {
+        // A computed register may keep nothing: its bits clear others, or stand for what does not exist.
+        if (row.model === 'stored' && m.pes[0]!.s.sysregs.get(row.key)!.writable !== 0n) unchanged.push(row.name);
+      } else {
         expect(m.digest(), row.name).not.toBe(before);
         changed++;
       }
@@ -80,122 +83,7 @@ describe('the digest changes with', () => {
       expect(m.digest(), `${row.name} after restore`).toBe(before);
     }
     expect(changed).toBeGreaterThan(120);
-    expect(unchanged).toMatchInlineSnapshot(`
-      [
-        "ACTLR_EL1",
-        "AMAIR_EL1",
-        "ACTLR_EL2",
-        "HSTR_EL2",
-        "HACR_EL2",
-        "AMAIR_EL2",
-        "ACTLR_EL3",
-        "AMAIR_EL3",
-        "AFSR0_EL1",
-        "AFSR1_EL1",
-        "AFSR0_EL2",
-        "AFSR1_EL2",
-        "AFSR0_EL3",
-        "AFSR1_EL3",
-        "SPSR_irq",
-        "SPSR_abt",
-        "SPSR_und",
-        "SPSR_fiq",
-        "ERXSTATUS_EL1",
-        "DBGDTR_EL0",
-        "DBGDTRRX_EL0",
-        "OSDTRRX_EL1",
-        "OSDTRTX_EL1",
-        "OSECCR_EL1",
-        "DBGCLAIMSET_EL1",
-        "DBGCLAIMCLR_EL1",
-        "ICC_AP0R1_EL1",
-        "ICC_AP0R2_EL1",
-        "ICC_AP0R3_EL1",
-        "ICC_AP1R1_EL1",
-        "ICC_AP1R2_EL1",
-        "ICC_AP1R3_EL1",
-        "ICC_SRE_EL1",
-        "ICH_AP0R0_EL2",
-        "ICH_AP0R1_EL2",
-        "ICH_AP0R2_EL2",
-        "ICH_AP0R3_EL2",
-        "ICH_AP1R0_EL2",
-        "ICH_AP1R1_EL2",
-        "ICH_AP1R2_EL2",
-        "ICH_AP1R3_EL2",
-        "ICH_HCR_EL2",
-        "ICH_VMCR_EL2",
-        "ICH_LR0_EL2",
-        "ICH_LR1_EL2",
-        "ICH_LR2_EL2",
-        "ICH_LR3_EL2",
-        "ICH_LR4_EL2",
-        "ICH_LR5_EL2",
-        "ICH_LR6_EL2",
-        "ICH_LR7_EL2",
-        "ICH_LR8_EL2",
-        "ICH_LR9_EL2",
-        "ICH_LR10_EL2",
-        "ICH_LR11_EL2",
-        "ICH_LR12_EL2",
-        "ICH_LR13_EL2",
-        "ICH_LR14_EL2",
-        "ICH_LR15_EL2",
-        "PMCNTENCLR_EL0",
-        "PMOVSCLR_EL0",
-        "PMINTENCLR_EL1",
-        "PMEVCNTR6_EL0",
-        "PMEVCNTR7_EL0",
-        "PMEVCNTR8_EL0",
-        "PMEVCNTR9_EL0",
-        "PMEVCNTR10_EL0",
-        "PMEVCNTR11_EL0",
-        "PMEVCNTR12_EL0",
-        "PMEVCNTR13_EL0",
-        "PMEVCNTR14_EL0",
-        "PMEVCNTR15_EL0",
-        "PMEVCNTR16_EL0",
-        "PMEVCNTR17_EL0",
-        "PMEVCNTR18_EL0",
-        "PMEVCNTR19_EL0",
-        "PMEVCNTR20_EL0",
-        "PMEVCNTR21_EL0",
-        "PMEVCNTR22_EL0",
-        "PMEVCNTR23_EL0",
-        "PMEVCNTR24_EL0",
-        "PMEVCNTR25_EL0",
-        "PMEVCNTR26_EL0",
-        "PMEVCNTR27_EL0",
-        "PMEVCNTR28_EL0",
-        "PMEVCNTR29_EL0",
-        "PMEVCNTR30_EL0",
-        "PMEVTYPER6_EL0",
-        "PMEVTYPER7_EL0",
-        "PMEVTYPER8_EL0",
-        "PMEVTYPER9_EL0",
-        "PMEVTYPER10_EL0",
-        "PMEVTYPER11_EL0",
-        "PMEVTYPER12_EL0",
-        "PMEVTYPER13_EL0",
-        "PMEVTYPER14_EL0",
-        "PMEVTYPER15_EL0",
-        "PMEVTYPER16_EL0",
-        "PMEVTYPER17_EL0",
-        "PMEVTYPER18_EL0",
-        "PMEVTYPER19_EL0",
-        "PMEVTYPER20_EL0",
-        "PMEVTYPER21_EL0",
-        "PMEVTYPER22_EL0",
-        "PMEVTYPER23_EL0",
-        "PMEVTYPER24_EL0",
-        "PMEVTYPER25_EL0",
-        "PMEVTYPER26_EL0",
-        "PMEVTYPER27_EL0",
-        "PMEVTYPER28_EL0",
-        "PMEVTYPER29_EL0",
-        "PMEVTYPER30_EL0",
-      ]
-    `);
+    expect(unchanged).toEqual([]);
   });
 
   /** All states that differ from a state in one leaf. */

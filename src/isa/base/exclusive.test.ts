@@ -32,8 +32,12 @@ describe('exclusives', () => {
     expect([m.x(0), m.x(2), m.state('exclusiveSizeBytes')]).toEqual([1n, 2n, 16n]);
     m.run('LDAXP', { sz: 0, Rt: 0, Rt2: 2, Rn: 1 }, { x: { 1: base }, memory: { [AT]: WORD } });
     expect([m.x(0), m.x(2), m.state('exclusiveSizeBytes')]).toEqual([0xccdd_eeffn, 0x8899_aabbn, 8n]);
-    m.run('STXP', { sz: 1, Rs: 3, Rt: 0, Rt2: 2, Rn: 1 }, { x: { 0: 7n, 1: base, 2: 8n }, state: marked });
+    const pair = { sz: 1, Rs: 3, Rt: 0, Rt2: 2, Rn: 1 };
+    const before = { x: { 0: 7n, 1: base, 2: 8n } };
+    m.run('STXP', pair, { ...before, state: { ...marked, exclusiveSizeBytes: 16 } });
     expect([m.x(3), m.memory(AT), m.memory(AT + 8)]).toEqual([0n, 7n, 8n]);
+    m.run('STXP', pair, { ...before, state: marked });
+    expect(m.x(3), 'the mark of another size').toBe(1n);
   });
 
   it.each(['LDXR (64-bit)', 'LDAR (64-bit)', 'LDAPR (64-bit)', 'LDADD', 'CAS'])(

@@ -1,0 +1,67 @@
+/** Parts of a machine that follow from its options alone: the interrupt controller, and where a kernel is put. */
+import type { Pe } from '../cpu/pe.ts';
+import type { Gic } from '../devices/gic.ts';
+import { Gicv2 } from '../devices/gicv2/gicv2.ts';
+import { Gicv3 } from '../devices/gicv3/gicv3.ts';
+import { type BootPlan, planBoot } from '../firmware/boot/boot.ts';
+import { GICR_STRIDE_BYTES, VIRT_MEMORY_MAP, virtAffinity, virtDeviceTree } from './board/virt.ts';
+import type { Bus } from './bus.ts';
+import type { CheckedOptions } from './options.ts';
+
+/** Makes the interrupt controller that the options ask for and maps its frames. */
+export function buildGic(
+  options: CheckedOptions,
+  pes: readonly Pe[],
+  bus: Bus,
+  report: (message: string) => void,
+): Gic {
+  const { cpus, els } = options;
+  const securityStates = els.el3 ? 2 : 1;
+  const signal = (pe: number, irq: boolean, fiq: boolean): void => pes[pe]!.setInterruptLines(irq, fiq);
+  if (options.gic === 2) {
+    const gic = new Gicv2({ report, signal }, { pes: cpus, securityStates });
+    bus.map(Number(VIRT_MEMORY_MAP.gicd.basePa), gic.distributor);
+    bus.map(Number(VIRT_MEMORY_MAP.gicc.basePa), gic.cpuInterfaces);
+    return gic;
+  }
+  const gic = new Gicv3(
+    { report, signal, context: (pe) => pes[pe]!.exceptions.iccContext() },
+    {
+      pes: cpus,
+      mpidrAffinities: pes.map((_, n) => Number(virtAffinity(n))),
+      securityStates,
+      priorityBits: options.gicPriorityBits,
+    },
+  );
+  bus.map(Number(VIRT_MEMORY_MAP.gicd.basePa), gic.distributor);
+  bus.map(Number(VIRT_MEMORY_MAP.gicr.basePa), gic.redistributors, GICR_STRIDE_BYTES * cpus);
+  return gic;
+}
+
+/**
+ * Places kernel, initrd and device tree.
+ *
+ * @throws BootError when one of them cannot be used
+ */
+export function bootPlan(options: CheckedOptions, kernel: Uint8Array): BootPlan {
+  const { cpus, memoryBytes, profile, els } = options;
+  const conduit = options.firmware === 'guest' ? null : els.el3 || els.el2 ? 'smc' : 'hvc';
+  const tree = (): ReturnType<typeof virtDeviceTree> =>
+    virtDeviceTree({
+      pes: cpus,
+      ramSizeBytes: memoryBytes,
+      cpu: profile.name,
+      psciConduit: conduit,
+      gic: options.gic,
+      rngSeed: options.rngSeed,
+      kaslrSeed: options.kaslrSeed,
+    });
+  return planBoot({
+    kernel,
+    initrd: options.initrd,
+    append: options.append,
+    deviceTree: options.dtb ?? tree(),
+    ram: { addrPa: VIRT_MEMORY_MAP.ram.basePa, sizeBytes: memoryBytes },
+    pageSizesBytes: profile.granules.map((g) => Number.parseInt(g, 10) * 1024),
+  });
+}

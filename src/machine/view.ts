@@ -1,0 +1,139 @@
+import type { Pe } from '../cpu/pe.ts';
+import type { GuestMemory } from '../engine/memory.ts';
+import { VIRT_MEMORY_MAP } from './board/virt.ts';
+import { MachineError } from './errors.ts';
+
+const RAM_PA = Number(VIRT_MEMORY_MAP.ram.basePa);
+
+/** A guest's registers and memory as a debugger sees them: by name and by address, past access rights. */
+export abstract class GuestView {
+  abstract readonly pes: readonly Pe[];
+  protected abstract readonly memory: GuestMemory;
+  /** State was written from outside: a run that is under way looks again. */
+  protected abstract changedFromOutside(): void;
+
+  /**
+   * A register of a PE by Arm's name: `X0` to `X30`, `W0`.., `SP`, `PC`, `PSTATE`, `V0`.., or a System register.
+   *
+   * @throws MachineError `E_REGISTER` when the PE has no such register
+   */
+  readRegister(pe: number, name: string): bigint {
+    const p = this.pe(pe);
+    const value = readCore(p, name) ?? p.readRegister(name);
+    if (value === undefined)
+      throw new MachineError('E_REGISTER', `register '${name}': PE ${pe} has none of that name.`);
+    return value;
+  }
+  /** Writes a register; System registers keep their fixed bits. @throws MachineError `E_REGISTER` */
+  writeRegister(pe: number, name: string, value: bigint): void {
+    const p = this.pe(pe);
+    if (!writeCore(p, name, BigInt.asUintN(128, value)) && !p.writeRegister(name, BigInt.asUintN(64, value))) {
+      throw new MachineError('E_REGISTER', `register '${name}': PE ${pe} has none of that name that can be written.`);
+    }
+    p.stateReplaced();
+    this.changedFromOutside();
+  }
+  /** @throws MachineError `E_CPUS` when there is no such PE */
+  protected pe(index: number): Pe {
+    const pe = this.pes[index];
+    if (!pe) throw new MachineError('E_CPUS', `PE ${index}: this machine has PEs 0 to ${this.pes.length - 1}.`);
+    return pe;
+  }
+
+  private ramOffset(addrPa: bigint, sizeBytes: number): number {
+    const offset = addrPa - BigInt(RAM_PA);
+    if (offset < 0n || offset + BigInt(sizeBytes) > BigInt(this.memory.ramBytes)) {
+      const end = (BigInt(RAM_PA) + BigInt(this.memory.ramBytes) - 1n).toString(16);
+      throw new MachineError(
+        'E_ADDRESS',
+        `${sizeBytes} bytes at physical address 0x${addrPa.toString(16)}: RAM is 0x${RAM_PA.toString(16)} to 0x${end}.`,
+      );
+    }
+    return Number(offset);
+  }
+  /** Bytes of RAM at a physical address. @throws MachineError `E_ADDRESS` outside RAM */
+  readMemory(addrPa: bigint, sizeBytes: number): Uint8Array {
+    return this.memory.read(this.ramOffset(addrPa, sizeBytes), sizeBytes);
+  }
+  /** Writes RAM at a physical address. @throws MachineError `E_ADDRESS` outside RAM */
+  writeMemory(addrPa: bigint, bytes: Uint8Array): void {
+    this.memory.write(this.ramOffset(addrPa, bytes.length), bytes);
+  }
+  /**
+   * Physical address of a virtual one in the PE's current regime, permissions aside; undefined when there is none.
+   */
+  translate(pe: number, addrVa: bigint): bigint | undefined {
+    const p = this.pe(pe);
+    const hi = Number(BigInt.asUintN(64, addrVa) >> 32n);
+    const lo = Number(addrVa & 0xffff_ffffn);
+    const el = Math.max(p.s.el, 1);
+    const t = p.mmu.translate(hi, lo, { kind: 'read', el, pan: false });
+    return t.fault >= 0 ? undefined : BigInt(t.pa);
+  }
+  /** Bytes at a virtual address of a PE. @throws MachineError `E_ADDRESS` where nothing is mapped */
+  readVirtual(pe: number, addrVa: bigint, sizeBytes: number): Uint8Array {
+    const out = new Uint8Array(sizeBytes);
+    this.overPages(pe, addrVa, sizeBytes, (pa, at, size) => out.set(this.readMemory(pa, size), at));
+    return out;
+  }
+  /**
+   * Writes at a virtual address of a PE, permissions aside. @throws MachineError `E_ADDRESS` where nothing is mapped
+   */
+  writeVirtual(pe: number, addrVa: bigint, bytes: Uint8Array): void {
+    this.overPages(pe, addrVa, bytes.length, (pa, at, size) => this.writeMemory(pa, bytes.subarray(at, at + size)));
+  }
+  private overPages(
+    pe: number,
+    va: bigint,
+    sizeBytes: number,
+    f: (pa: bigint, at: number, size: number) => void,
+  ): void {
+    for (let at = 0; at < sizeBytes; ) {
+      const here = va + BigInt(at);
+      const size = Math.min(4096 - Number(here & 0xfffn), sizeBytes - at);
+      const pa = this.translate(pe, here);
+      if (pa === undefined)
+        throw new MachineError('E_ADDRESS', `virtual address 0x${here.toString(16)}: not mapped on PE ${pe}.`);
+      f(pa, at, size);
+      at += size;
+    }
+  }
+}
+
+function readCore(pe: Pe, name: string): bigint | undefined {
+  const { s } = pe;
+  const m = /^([XWV])(\d{1,2})$/.exec(name);
+  if (m) {
+    const n = Number(m[2]);
+    if (m[1] === 'V')
+      return n < 32
+        ? s.view.getBigUint64(s.base + 0x200 + n * 16, true) |
+            (s.view.getBigUint64(s.base + 0x208 + n * 16, true) << 64n)
+        : undefined;
+    if (n > 30) return undefined;
+    return m[1] === 'X' ? s.x(n) : s.x(n) & 0xffff_ffffn;
+  }
+  if (name === 'SP') return s.sp;
+  if (name === 'PC') return s.pc;
+  return name === 'PSTATE' ? BigInt(s.pstate()) : undefined;
+}
+
+function writeCore(pe: Pe, name: string, value: bigint): boolean {
+  const { s } = pe;
+  const m = /^([XWV])(\d{1,2})$/.exec(name);
+  const low = BigInt.asUintN(64, value);
+  if (m) {
+    const n = Number(m[2]);
+    if (n > (m[1] === 'V' ? 31 : 30)) return false;
+    if (m[1] === 'V') {
+      s.view.setBigUint64(s.base + 0x200 + n * 16, low, true);
+      s.view.setBigUint64(s.base + 0x208 + n * 16, value >> 64n, true);
+    } else s.setX(n, m[1] === 'X' ? low : low & 0xffff_ffffn);
+    return true;
+  }
+  if (name === 'SP') s.sp = low;
+  else if (name === 'PC') s.pc = low;
+  else if (name === 'PSTATE') pe.setPstate(Number(low & 0xffff_ffffn));
+  else return false;
+  return true;
+}
