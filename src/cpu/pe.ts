@@ -1,19 +1,16 @@
-import { EC, WFX_ISS } from '../arch/esr.ts';
 import { PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
 import type { ImplementedEls, Profile } from '../arch/profiles.ts';
 import { SPSR } from '../arch/pstate.ts';
 import { sysregByName } from '../arch/sysregs/index.ts';
-import { PSTATE_IMMEDIATES } from '../arch/sysregs/sysops.ts';
 import type { Interpreter } from '../engine/interpreter.ts';
 import type { GuestMemory } from '../engine/memory.ts';
 import { RAM_BASE } from '../engine/records.ts';
-import { describeUndefined } from '../isa/not-modelled.ts';
-import { A64 } from '../isa/table.ts';
 import { MemoryAccess } from './access.ts';
 import { type ContextNumbers, TranslationContexts } from './contexts.ts';
 import { DEBUG_CONTROLS, Debug } from './debug/debug.ts';
 import { Exceptions } from './exceptions.ts';
 import { ExclusiveMonitor } from './exclusive.ts';
+import { PeHelpers } from './helpers.ts';
 import { Mmu } from './mmu.ts';
 import { Pmu, type PmuState } from './pmu.ts';
 import { pmuAccess } from './pmu-access.ts';
@@ -27,9 +24,7 @@ import { SPECIAL } from './sysregs/special.ts';
 import { Sysregs } from './sysregs/sysregs.ts';
 import { SystemInstructions } from './system-instructions.ts';
 import { TIMERS, Timers } from './timers.ts';
-
-/** Values of `PE_STATE.waitState`; STARTING is turned on and has taken no turn yet. */
-export const WAIT = { RUNNING: 0, WFI: 1, WFE: 2, OFF: 3, STARTING: 4 } as const;
+import { Waiting } from './waiting.ts';
 
 /** What a PE is made of. */
 export interface PeParts {
@@ -50,11 +45,7 @@ const SCTLR = [0, sysregOffset('SCTLR_EL1'), sysregOffset('SCTLR_EL2'), sysregOf
 const CPACR_EL1 = sysregOffset('CPACR_EL1');
 const CPTR_EL2 = sysregOffset('CPTR_EL2');
 const CPTR_EL3 = sysregOffset('CPTR_EL3');
-const HCR_EL2 = sysregOffset('HCR_EL2');
-const SCR_EL3 = sysregOffset('SCR_EL3');
 const TFP = 1 << 10;
-/** WFI and WFE traps: SCTLR_EL1.nTWI and nTWE, HCR_EL2.TWI and TWE, SCR_EL3.TWI and TWE, WFI first. */
-const WFX = { sctlr: [16, 18], hcr: [13, 14], scr: [12, 13] } as const;
 
 /** One processing element. */
 export class Pe {
@@ -68,6 +59,7 @@ export class Pe {
   readonly pmu: Pmu;
   readonly debug: Debug;
   readonly monitor: ExclusiveMonitor;
+  readonly waiting: Waiting;
   readonly affinity: number;
   /** Interrupt lines from the GIC. */
   irq = false;
@@ -137,6 +129,7 @@ export class Pe {
       () => parts.machine.count(),
       () => parts.machine.timersChanged(parts.index),
     );
+    this.waiting = new Waiting(this, parts.machine);
     this.virtual = { vpidr: parts.profile.midr, vmpidr: mpidrOf(parts.affinity) };
     this.records = Array.from({ length: parts.profile.errorRecords }, emptyRecord);
     const context = this.sysregContext();
@@ -296,165 +289,13 @@ export class Pe {
     return taken;
   }
 
-  // --- waiting ---
-
-  private nextInstruction(): void {
+  /** PC moves on to the next instruction. */
+  nextInstruction(): void {
     this.s.pc = BigInt.asUintN(64, this.s.pc + 4n);
   }
-  private waitTrapped(event: 0 | 1): boolean {
-    const { s } = this;
-    const iss = event ? WFX_ISS.WFE : WFX_ISS.WFI;
-    if (s.el === 0 && !(s.sysLow(SCTLR[1]!) & (1 << WFX.sctlr[event]))) {
-      this.exceptions.sync(EC.WFxTrap, iss);
-      return true;
-    }
-    const secure = this.exceptions.secure;
-    if (s.el <= 1 && el2Enabled({ el2: s.els.el2, secure }) && s.sysLow(HCR_EL2) & (1 << WFX.hcr[event])) {
-      this.exceptions.sync(EC.WFxTrap, iss, { target: 2 });
-      return true;
-    }
-    if (s.el <= 2 && s.els.el3 && s.sysLow(SCR_EL3) & (1 << WFX.scr[event])) {
-      this.exceptions.sync(EC.WFxTrap, iss, { target: 3 });
-      return true;
-    }
-    return false;
-  }
-  private waitForInterrupt(): void {
-    if (!this.wakes && this.waitTrapped(0)) return;
-    this.nextInstruction();
-    if (this.wakes) return;
-    this.s.set32(PE_STATE.waitState, WAIT.WFI);
-    this.parts.machine.endTurn();
-  }
-  private waitForEvent(): void {
-    const { s } = this;
-    if (this.timers.takeStreamEvent()) s.set32(PE_STATE.eventRegister, 1);
-    if (s.get32(PE_STATE.eventRegister)) {
-      s.set32(PE_STATE.eventRegister, 0);
-      return this.nextInstruction();
-    }
-    if (!this.wakes && this.waitTrapped(1)) return;
-    this.nextInstruction();
-    if (!this.wakes) {
-      s.set32(PE_STATE.waitState, WAIT.WFE);
-      this.parts.machine.waitsForEvent(s.index);
-    }
-    this.parts.machine.endTurn();
-  }
-  /** SEV from any PE, or a cleared global monitor. */
-  signalEvent(): void {
-    const waits = this.s.get32(PE_STATE.waitState) === WAIT.WFE;
-    if (waits) {
-      this.s.set32(PE_STATE.waitState, WAIT.RUNNING);
-      this.timers.takeStreamEvent();
-    } else this.s.set32(PE_STATE.eventRegister, 1);
-  }
-
-  // --- helpers of generated code ---
-
-  private writePstate(op: number, imm: number): void {
-    const { s } = this;
-    const row = PSTATE_IMMEDIATES.find((p) => p.op1 === op >> 3 && p.op2 === (op & 7));
-    if (!row || (row.feature && !s.profile.features.has(row.feature)) || (s.el === 0 && row.el > 0))
-      return this.exceptions.undefined();
-    if (s.el === 0 && row.name.startsWith('DAIF') && !(s.sysLow(SCTLR[1]!) & (1 << 9))) {
-      // SCTLR_EL1.UMA is 0: reported as a trapped System register access with the instruction's own encoding.
-      const word = this.instructionWord();
-      const iss =
-        (((word >>> 5) & 7) << 17) | (((word >>> 16) & 7) << 14) | (4 << 10) | (31 << 5) | (((word >>> 8) & 15) << 1);
-      return this.exceptions.sync(EC.SystemRegisterTrap, iss);
-    }
-    this.assignPstate(row.name, imm & row.immMask);
-    this.nextInstruction();
-  }
-  private assignPstate(name: string, imm: number): void {
-    const { s } = this;
-    if (name === 'DAIFSet') s.set32(PE_STATE.DAIF, s.get32(PE_STATE.DAIF) | (imm << 6));
-    else if (name === 'DAIFClr') s.set32(PE_STATE.DAIF, s.get32(PE_STATE.DAIF) & ~(imm << 6));
-    else if (name === 'SPSel') s.setMode(s.el, imm);
-    else if (name === 'PAN') s.set32(PE_STATE.PAN, imm);
-    else if (name === 'UAO') s.set32(PE_STATE.UAO, imm);
-    if (name.startsWith('DAIF')) this.interruptsChanged();
-    else this.modeChanged();
-  }
-
-  private zeroBlock(va: bigint): void {
-    if (this.system.traps(ZVA_KEY)) return;
-    const size = 4 << this.s.profile.dczidBs;
-    const start = BigInt.asUintN(64, va) & ~BigInt(size - 1);
-    const host = this.access.cachedHost(start, true);
-    if (host >= 0) {
-      this.parts.memory.u8.fill(0, host, host + size);
-      return this.nextInstruction();
-    }
-    if (this.access.zero(va, start, size)) this.nextInstruction();
-  }
-
   /** The calls that generated code makes, for this PE. */
-  helpers(): Record<string, (...args: (number | bigint)[]) => number | bigint | undefined> {
-    const { exceptions: e, sysregs, system, s } = this;
-    const u64 = (v: number | bigint | undefined): bigint => BigInt.asUintN(64, BigInt(v!));
-    const key = (v: number | bigint | undefined): number => Number(v) & 0xffff;
-    const run =
-      (f: (...args: (number | bigint)[]) => void) =>
-      (...args: (number | bigint)[]): undefined =>
-        void f(...args);
-    return {
-      undefinedInstruction: run((word) => this.undefinedInstruction(Number(word) >>> 0)),
-      fpAccessTrap: run(() => e.floatingPointTrap(s.get32(PE_DERIVED.fpTrapped) as 1 | 2 | 3)),
-      supervisorCall: run((imm) => e.supervisorCall(Number(imm))),
-      hypervisorCall: run((imm) => e.hypervisorCall(Number(imm))),
-      secureMonitorCall: run((imm) => e.secureMonitorCall(Number(imm))),
-      breakpoint: run((imm) => this.debug.breakpointInstruction(Number(imm))),
-      halt: run(() => e.undefined()),
-      exceptionReturn: run(() => (s.el === 0 ? e.undefined() : e.exceptionReturn())),
-      readSysreg: (k) => sysregs.read(key(k)),
-      writeSysreg: run((k, v) => {
-        if (!sysregs.write(key(k), u64(v))) return;
-        if (this.pmu.active) this.pmu.registerWritten(key(k));
-        this.nextInstruction();
-      }),
-      writePstate: run((op, imm) => this.writePstate(Number(op), Number(imm))),
-      systemInstruction: run((k, v) => system.execute(key(k), u64(v)) && this.nextInstruction()),
-      systemInstructionRead: (k) => system.read(key(k)),
-      zeroBlock: run((va) => this.zeroBlock(u64(va))),
-      waitForInterrupt: run(() => this.waitForInterrupt()),
-      waitForEvent: run(() => this.waitForEvent()),
-      yieldTurn: run(() => {
-        this.nextInstruction();
-        this.parts.machine.endTurn();
-      }),
-      sendEvent: run(() => {
-        this.nextInstruction();
-        this.parts.machine.sendEventAll();
-      }),
-      sendEventLocal: run(() => {
-        this.nextInstruction();
-        s.set32(PE_STATE.eventRegister, 1);
-      }),
-      instructionBarrier: run(() => this.nextInstruction()),
-      errorBarrier: run(() => {
-        e.errorBarrier();
-        this.nextInstruction();
-        this.interruptsChanged();
-      }),
-      markExclusive: run((va, size) => this.monitor.mark(u64(va), Number(size))),
-      checkExclusive: (va, size) => this.monitor.check(u64(va), Number(size)),
-      clearExclusive: run(() => {
-        this.monitor.clear();
-        this.nextInstruction();
-      }),
-      spAlignmentFault: run(() => e.sync(EC.SPAlignment, 0)),
-    };
-  }
-
-  private undefinedInstruction(word: number): void {
-    const { s } = this;
-    if (s.el > 0 && !isUdf(word)) {
-      const what = describeUndefined(word, A64, s.profile.features);
-      this.parts.machine.report(s.index, `0x${word.toString(16).padStart(8, '0')} at EL${s.el} (${what}): UNDEFINED`);
-    }
-    this.exceptions.undefined();
+  helpers(): ReturnType<PeHelpers['table']> {
+    return new PeHelpers(this, this.parts.machine, this.parts.memory).table();
   }
 
   // --- state outside the memory ---
@@ -539,11 +380,3 @@ export interface PeExtraState {
   readonly irq: boolean;
   readonly fiq: boolean;
 }
-
-/** UDF is UNDEFINED by design: software uses it on purpose, so it is not worth a word. */
-function isUdf(word: number): boolean {
-  return word >>> 16 === 0;
-}
-
-/** DC ZVA as a packed SYS encoding. */
-const ZVA_KEY = (1 << 14) | (3 << 11) | (7 << 7) | (4 << 3) | 1;

@@ -3,10 +3,14 @@ import type { Pe } from '../cpu/pe.ts';
 import type { Gic } from '../devices/gic.ts';
 import { Gicv2 } from '../devices/gicv2/gicv2.ts';
 import { Gicv3 } from '../devices/gicv3/gicv3.ts';
+import type { GuestMemory } from '../engine/memory.ts';
 import { type BootPlan, planBoot } from '../firmware/boot/boot.ts';
 import { GICR_STRIDE_BYTES, VIRT_MEMORY_MAP, virtAffinity, virtDeviceTree } from './board/virt.ts';
 import type { Bus } from './bus.ts';
+import type { BoardDevices } from './devices.ts';
+import type { EventQueue } from './events.ts';
 import type { CheckedOptions } from './options.ts';
+import { DUE_MAX_NS } from './timer-events.ts';
 
 /** Makes the interrupt controller that the options ask for and maps its frames. */
 export function buildGic(
@@ -64,4 +68,38 @@ export function bootPlan(options: CheckedOptions, kernel: Uint8Array): BootPlan 
     ram: { addrPa: VIRT_MEMORY_MAP.ram.basePa, sizeBytes: memoryBytes },
     pageSizesBytes: profile.granules.map((g) => Number.parseInt(g, 10) * 1024),
   });
+}
+
+/** Physical address at which PE 0 starts: of the kernel, of the first program, else the start of RAM. */
+export function entryPa(options: CheckedOptions, boot: BootPlan | undefined): bigint {
+  const first = options.programs?.[0];
+  return boot?.entryPa ?? first?.entryPa ?? first?.addrPa ?? VIRT_MEMORY_MAP.ram.basePa;
+}
+
+/** What the board's devices need of a machine, from its parts. */
+export function devicesHost(parts: {
+  readonly memory: GuestMemory;
+  readonly events: EventQueue;
+  pes(): readonly Pe[];
+  gic(): Gic;
+  nowNs(): number;
+  instantNs(): number;
+  requestBoundary(): void;
+  report(message: string): void;
+}): ConstructorParameters<typeof BoardDevices>[0] {
+  const { memory, events } = parts;
+  return {
+    memory,
+    ramBasePa: Number(VIRT_MEMORY_MAP.ram.basePa),
+    pes: parts.pes,
+    setLine: (intid, level) => parts.gic().setLine(intid, level),
+    instantNs: parts.instantNs,
+    schedule: (timeNs, key, action) => {
+      if (timeNs > DUE_MAX_NS) return events.cancel(key);
+      events.schedule(Math.max(timeNs, parts.nowNs()), action, { key });
+      parts.requestBoundary();
+    },
+    cancel: (key) => events.cancel(key),
+    report: parts.report,
+  };
 }

@@ -64,7 +64,7 @@ class BusMasterRam implements DeviceRam {
       const granule = marked - (marked % GRANULE_BYTES);
       if (granule >= addrPa + bytes.length || granule + GRANULE_BYTES <= addrPa) continue;
       pe.monitor.clear();
-      pe.signalEvent();
+      pe.waiting.signal();
     }
   }
 }

@@ -1,7 +1,8 @@
 import { EC } from '../arch/esr.ts';
 import { PE_STATE } from '../arch/pestate.ts';
 import { VECTOR_OFFSETS } from '../arch/pstate.ts';
-import { type Pe, WAIT } from '../cpu/pe.ts';
+import type { Pe } from '../cpu/pe.ts';
+import { WAIT } from '../cpu/waiting.ts';
 import { callName, handleCall } from '../firmware/firmware.ts';
 import {
   type Caller,

@@ -1,8 +1,8 @@
-import { ARCHITECTURAL_BYTES, PE_STATE, PE_STRIDE_BYTES } from '../arch/pestate.ts';
+import { PE_STATE, PE_STRIDE_BYTES } from '../arch/pestate.ts';
 import { ContextNumbers } from '../cpu/contexts.ts';
-import { Pe, WAIT } from '../cpu/pe.ts';
+import { Pe } from '../cpu/pe.ts';
 import type { GicPort, MachinePort } from '../cpu/ports.ts';
-import type { PlainData } from '../devices/device.ts';
+import { WAIT } from '../cpu/waiting.ts';
 import type { Gic } from '../devices/gic.ts';
 import type { Pl031 } from '../devices/pl031.ts';
 import { Interpreter } from '../engine/interpreter.ts';
@@ -11,21 +11,21 @@ import type { BootPlan } from '../firmware/boot/boot.ts';
 import { Decoder } from '../isa/decoder.ts';
 import { A64, fpCheck, UNALLOCATED } from '../isa/table.ts';
 import { VIRT_INTIDS, VIRT_MEMORY_MAP, virtAffinity } from './board/virt.ts';
-import { bootPlan, buildGic } from './build.ts';
+import { bootPlan, buildGic, devicesHost, entryPa } from './build.ts';
 import { Bus, type MmioHook } from './bus.ts';
 import type { Console } from './console.ts';
 import { BoardDevices } from './devices.ts';
-import { Digest } from './digest.ts';
 import { Firmware, NS_PER_COUNT } from './el3.ts';
 import { MachineError } from './errors.ts';
 import { EventQueue, PRIORITY } from './events.ts';
 import { bindHelpers } from './helpers.ts';
 import { type CheckedOptions, checkOptions, type MachineOptions } from './options.ts';
 import { checkSchedule, type Schedule } from './schedule.ts';
-import { Scheduler } from './scheduler.ts';
-import { DUE_MAX_NS, TimerEvents } from './timer-events.ts';
+import { Scheduler, stepLimit } from './scheduler.ts';
+import { TimerEvents } from './timer-events.ts';
 import type { MachineHooks, RunLimits, RunReason, Snapshot } from './types.ts';
 import { GuestView } from './view.ts';
+import { type Moment, WholeState } from './whole.ts';
 
 export type { MachineHooks, RunLimits, RunReason, Snapshot } from './types.ts';
 
@@ -53,14 +53,13 @@ export class Machine extends GuestView {
   /** True while somebody may still type: a machine that waits with nothing due then waits for input. */
   inputPossible = false;
   readonly log: { onReport(listener: (message: string) => void): void };
-  private readonly identity = Symbol('machine');
   protected readonly memory: GuestMemory;
   private readonly engine: Interpreter;
   private readonly firmware: Firmware | undefined;
   private readonly events = new EventQueue();
   private readonly timers: TimerEvents;
   private readonly scheduler: Scheduler;
-  private readonly fingerprint: Digest;
+  private readonly whole: WholeState;
   private readonly boot: BootPlan | undefined;
   private readonly reporters: ((message: string) => void)[] = [];
   private readonly hooks: MachineHooks = {};
@@ -75,9 +74,20 @@ export class Machine extends GuestView {
     this.options = options;
     this.log = { onReport: (listener) => void this.reporters.push(listener) };
     this.memory = new GuestMemory(options.memoryBytes, options.cpus);
-    this.fingerprint = new Digest(this.memory);
     const report = (message: string): void => this.report(message);
-    this.devices = new BoardDevices(this.devicesHost(report), options);
+    this.devices = new BoardDevices(
+      devicesHost({
+        memory: this.memory,
+        events: this.events,
+        pes: () => this.pes,
+        gic: () => this.gic,
+        nowNs: () => this.nowNs,
+        instantNs: () => this.instantNs(),
+        requestBoundary: () => this.requestBoundary(),
+        report,
+      }),
+      options,
+    );
     const contexts = new ContextNumbers(this.memory);
     this.pes = Array.from({ length: options.cpus }, (_, index) => this.makePe(index, contexts));
     const { pes, events } = this;
@@ -99,6 +109,15 @@ export class Machine extends GuestView {
     });
     this.scheduler = new Scheduler(this.pes, this.memory, RAM_PA, options.schedule);
     this.firmware = options.firmware === 'typescript' ? new Firmware(this.surroundings()) : undefined;
+    this.whole = new WholeState(this.memory, {
+      pes,
+      events,
+      gic: this.gic,
+      devices: this.devices,
+      firmware: this.firmware,
+      scheduler: this.scheduler,
+      timers: this.timers,
+    });
     this.boot = options.kernel ? bootPlan(options, options.kernel) : undefined;
     this.reset();
   }
@@ -129,23 +148,6 @@ export class Machine extends GuestView {
     });
   }
 
-  private devicesHost(report: (message: string) => void): ConstructorParameters<typeof BoardDevices>[0] {
-    return {
-      memory: this.memory,
-      ramBasePa: RAM_PA,
-      pes: () => this.pes,
-      setLine: (intid, level) => this.gic.setLine(intid, level),
-      instantNs: () => this.instantNs(),
-      schedule: (timeNs, key, action) => {
-        if (timeNs > DUE_MAX_NS) return this.events.cancel(key);
-        this.events.schedule(Math.max(timeNs, this.nowNs), action, { key });
-        this.requestBoundary();
-      },
-      cancel: (key) => this.events.cancel(key),
-      report,
-    };
-  }
-
   private machinePort(): MachinePort {
     return {
       count: () => BigInt(Math.floor(this.instantNs() / NS_PER_COUNT)),
@@ -153,14 +155,11 @@ export class Machine extends GuestView {
       pmuLine: (pe, level) => this.gic.setLine(VIRT_INTIDS.PMU, level, pe),
       waitsForEvent: (pe) => this.timers.scheduleStreamEvent(pe),
       sendEventAll: () => {
-        for (const pe of this.pes) pe.signalEvent();
+        for (const pe of this.pes) pe.waiting.signal();
         this.requestBoundary();
       },
       requestBoundary: () => this.requestBoundary(),
-      endTurn: () => {
-        this.scheduler.endTurn();
-        this.requestBoundary();
-      },
+      endTurn: () => this.endTurn(),
       el3Entered: (pe, vector) => this.firmware?.entered(pe, vector) ?? false,
       hvcConduit: (pe, imm) => {
         if (!this.firmware || this.options.els.el3) return false;
@@ -181,10 +180,7 @@ export class Machine extends GuestView {
         this.ended = reason;
         this.requestBoundary();
       },
-      endTurn: () => {
-        this.scheduler.endTurn();
-        this.requestBoundary();
-      },
+      endTurn: () => this.endTurn(),
       requestBoundary: () => this.requestBoundary(),
       report: (pe, message) => this.report(`PE ${pe}: ${message}`),
       callMade: (pe, name, args, result) => this.hooks.call?.(pe, name, args, result),
@@ -205,16 +201,14 @@ export class Machine extends GuestView {
     this.scheduler.reset();
     for (const s of this.boot?.segments ?? []) this.writeMemory(s.addrPa, s.bytes);
     for (const p of this.options.programs ?? []) this.writeMemory(p.addrPa, p.bytes);
-    const first = this.options.programs?.[0];
-    const entry = this.boot?.entryPa ?? first?.entryPa ?? first?.addrPa ?? BigInt(RAM_PA);
     const pe = this.pes[0]!;
     if (this.firmware) {
       this.gic.initNonSecure();
       this.console.uart.initAsFirmware();
-      this.firmware.start(0, { entryPa: entry, contextId: this.boot?.x0 ?? 0n });
+      this.firmware.start(0, { entryPa: entryPa(this.options, this.boot), contextId: this.boot?.x0 ?? 0n });
     } else {
       pe.s.set32(PE_STATE.waitState, WAIT.RUNNING);
-      pe.s.pc = entry;
+      pe.s.pc = entryPa(this.options, this.boot);
       pe.stateReplaced();
     }
     for (const n of this.pes) this.timers.timersChanged(n.s.index);
@@ -259,11 +253,6 @@ export class Machine extends GuestView {
    * @throws MachineError `E_STEPS` when `step` is not a whole number
    */
   at(step: number, action: () => void): void {
-    if (!Number.isSafeInteger(step))
-      throw new MachineError(
-        'E_STEPS',
-        `at: step ${step} is not a whole number. Give the count of steps, as in steps + 1000.`,
-      );
     this.scheduler.atStep(step, action);
     this.requestBoundary();
   }
@@ -285,6 +274,10 @@ export class Machine extends GuestView {
 
   // --- running ---
 
+  private endTurn(): void {
+    this.scheduler.endTurn();
+    this.requestBoundary();
+  }
   private requestBoundary(): void {
     if (this.running) this.engine.requestBoundary();
   }
@@ -303,10 +296,7 @@ export class Machine extends GuestView {
    * @throws MachineError `E_STEPS` when the limit is no whole number of steps
    */
   run(limits: RunLimits = {}): { readonly reason: RunReason } {
-    const limit = limits.steps === undefined ? Number.POSITIVE_INFINITY : this.stepsTaken + limits.steps;
-    if (limits.steps !== undefined && !(Number.isInteger(limits.steps) && limits.steps >= 0)) {
-      throw new MachineError('E_STEPS', `run: ${limits.steps} steps is not a whole number of steps, 0 or more`);
-    }
+    const limit = stepLimit(this.stepsTaken, limits.steps);
     this.stopRequested = false;
     for (;;) {
       if (this.ended) return { reason: this.ended };
@@ -393,77 +383,40 @@ export class Machine extends GuestView {
 
   // --- snapshots and digest ---
 
-  private deviceState(): PlainData {
-    return {
-      gic: this.gic.state(),
-      board: this.devices.state(),
-      firmware: (this.firmware?.state() ?? []) as unknown as PlainData,
-    };
+  private now(): Moment {
+    return { steps: this.stepsTaken, timeNs: this.nowNs, ended: this.ended };
   }
 
   /**
-   * The machine as it is at this boundary. Costs what changed since the last snapshot. Not to be called during a step.
+   * The machine as it is at this boundary. Costs what changed since the last snapshot.
+   *
+   * @throws MachineError `E_SNAPSHOT` during a step
    */
   snapshot(): Snapshot {
-    if (this.running)
-      throw new MachineError(
-        'E_SNAPSHOT',
-        'snapshot: a step is running. Take it from at(), or between calls of run().',
-      );
-    for (const pe of this.pes) pe.s.settle();
-    return {
-      machine: this.identity,
-      ram: this.memory.capture(),
-      pes: this.pes.map((pe) => ({
-        block: this.memory.u8.slice(pe.s.base, pe.s.base + ARCHITECTURAL_BYTES),
-        extra: pe.state(),
-      })),
-      devices: this.deviceState(),
-      time: { steps: this.stepsTaken, timeNs: this.nowNs },
-      schedule: this.scheduler.state(),
-      ended: this.ended,
-    };
+    if (this.running) {
+      const advice = 'Take it from at(), or between calls of run().';
+      throw new MachineError('E_SNAPSHOT', `snapshot: a step is running. ${advice}`);
+    }
+    return this.whole.capture(this.now());
   }
 
   /**
    * Puts the machine back. Costs what differs. Actions given to `at` and `atTimeNs` are dropped; hooks stay.
    *
-   * @throws MachineError `E_SNAPSHOT` for a snapshot of another machine
+   * @throws MachineError `E_SNAPSHOT` for a snapshot of another machine, or during a step
    */
   restore(snapshot: Snapshot): void {
-    if (snapshot.machine !== this.identity)
-      throw new MachineError('E_SNAPSHOT', 'restore: the snapshot is of another machine.');
     if (this.running) throw new MachineError('E_SNAPSHOT', 'restore: a step is running.');
-    this.memory.restore(snapshot.ram);
-    this.events.clear();
+    this.whole.check(snapshot);
     this.stepsTaken = snapshot.time.steps;
     this.nowNs = snapshot.time.timeNs;
     this.ended = snapshot.ended;
-    snapshot.pes.forEach(({ block, extra }, n) => {
-      this.memory.u8.set(block, this.pes[n]!.s.base);
-      this.pes[n]!.load(extra);
-    });
-    this.scheduler.load(snapshot.schedule);
-    const devices = snapshot.devices as { readonly [name: string]: PlainData };
-    this.gic.load(devices.gic!);
-    this.devices.load(devices.board!);
-    this.firmware?.load(devices.firmware as unknown as Parameters<Firmware['load']>[0]);
-    for (const pe of this.pes) this.timers.restored(pe);
+    this.whole.restore(snapshot);
   }
 
   /** Fingerprint of all PEs, devices, time and RAM: equal states give equal digests on every host. 32 hex digits. */
   digest(): string {
-    const d = this.fingerprint;
-    d.begin();
-    for (const pe of this.pes) {
-      pe.s.settle();
-      d.region(pe.s.base, ARCHITECTURAL_BYTES);
-      d.data(pe.state() as unknown as PlainData);
-    }
-    d.data(this.deviceState());
-    d.data({ steps: this.stepsTaken, timeNs: this.nowNs, schedule: this.scheduler.state(), ended: this.ended ?? null });
-    d.ram();
-    return d.finish();
+    return this.whole.digest(this.now());
   }
 
   /** Regions of hot code compiled so far. */

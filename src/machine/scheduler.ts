@@ -1,7 +1,9 @@
 import { PE_STATE } from '../arch/pestate.ts';
-import { type Pe, WAIT } from '../cpu/pe.ts';
+import type { Pe } from '../cpu/pe.ts';
+import { WAIT } from '../cpu/waiting.ts';
 import type { PlainData } from '../devices/device.ts';
 import { type GuestMemory, PAGE_BYTES } from '../engine/memory.ts';
+import { MachineError } from './errors.ts';
 import { type Schedule, TURN_STEPS, TurnChooser } from './schedule.ts';
 
 /**
@@ -91,13 +93,18 @@ export class Scheduler {
     const from = this.ramBasePa + offset;
     for (const pe of this.pes) {
       if (pe.s.index === this.current) continue;
-      if (pe.monitor.observeWrite(from) || pe.monitor.observeWrite(from + sizeBytes - 1)) pe.signalEvent();
+      if (pe.monitor.observeWrite(from) || pe.monitor.observeWrite(from + sizeBytes - 1)) pe.waiting.signal();
     }
   }
 
   // --- actions at steps ---
 
+  /** @throws MachineError `E_STEPS` when `step` is not a whole number */
   atStep(step: number, action: () => void): void {
+    if (!Number.isSafeInteger(step)) {
+      const advice = 'Give the count of steps, as in steps + 1000.';
+      throw new MachineError('E_STEPS', `at: step ${step} is not a whole number. ${advice}`);
+    }
     const at = this.steps.findIndex((s) => s.step > step);
     this.steps.splice(at < 0 ? this.steps.length : at, 0, { step, action });
   }

@@ -1,7 +1,8 @@
 /** The generic timers of all PEs on the machine's event queue: when lines rise and when WFE wakes. */
 import { PE_STATE } from '../arch/pestate.ts';
-import { type Pe, WAIT } from '../cpu/pe.ts';
+import type { Pe } from '../cpu/pe.ts';
 import { TIMERS, type TimerName } from '../cpu/timers.ts';
+import { WAIT } from '../cpu/waiting.ts';
 import type { Gic } from '../devices/gic.ts';
 import { VIRT_INTIDS } from './board/virt.ts';
 import { NS_PER_COUNT } from './el3.ts';
@@ -56,7 +57,7 @@ export class TimerEvents {
     const next = pe.timers.nextStreamEvent();
     if (next === undefined || Number(next) * NS_PER_COUNT > DUE_MAX_NS) return;
     const wake = (): void => {
-      if (pe.s.get32(PE_STATE.waitState) === WAIT.WFE) pe.signalEvent();
+      if (pe.s.get32(PE_STATE.waitState) === WAIT.WFE) pe.waiting.signal();
     };
     this.around.events.schedule(Number(next) * NS_PER_COUNT, wake, {
       key: `event stream ${index}`,

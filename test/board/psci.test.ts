@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PE_STATE } from '../../src/arch/pestate.ts';
-import { WAIT } from '../../src/cpu/pe.ts';
+import { WAIT } from '../../src/cpu/waiting.ts';
 import { virtDeviceTree } from '../../src/machine/board/virt.ts';
 import { Machine } from '../../src/machine/machine.ts';
 import type { MachineOptions } from '../../src/machine/options.ts';

@@ -1,5 +1,5 @@
 import { PE_STATE } from '../../src/arch/pestate.ts';
-import { WAIT } from '../../src/cpu/pe.ts';
+import { WAIT } from '../../src/cpu/waiting.ts';
 import { GICD_REGS, GICR_REGS, GICR_STRIDE_BYTES } from '../../src/devices/gicv3/maps.ts';
 import { assemble } from '../../src/isa/text/index.ts';
 import { VIRT_MEMORY_MAP } from '../../src/machine/board/virt.ts';

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { ProfileName } from '../../src/arch/profiles.ts';
 import { Machine, type RunReason } from '../../src/machine/machine.ts';
+import type { MachineOptions } from '../../src/machine/options.ts';
 
 /** Where `scripts/guests.mjs` puts what it fetches. */
 const GUESTS =
@@ -30,6 +31,8 @@ export interface GuestOptions {
   readonly cpus?: number;
   /** More archives behind the initramfs; the kernel unpacks one after the other. */
   readonly archives?: readonly Uint8Array[];
+  /** Devices and what else the machine is to have. */
+  readonly machine?: MachineOptions;
 }
 
 /** Takes a machine some way further; `limit` when there is more to do. */
@@ -48,6 +51,7 @@ export class LinuxGuest {
   constructor(options: GuestOptions) {
     const archives = [readFileSync(guestPath('initramfs.cpio')), ...(options.archives ?? [])];
     this.machine = Machine.create({
+      ...options.machine,
       kernel: readFileSync(guestPath('Image')),
       initrd: Buffer.concat(archives),
       cpu: options.cpu,

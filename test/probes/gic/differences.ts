@@ -80,3 +80,45 @@ export const DIFFERENCES: readonly KnownDifference[] = [
     reason: 'PMHE can be set, as 1-of-N interrupts make use of it; in QEMU there are none',
   },
 ];
+
+/** The same for the GICv2. */
+export const DIFFERENCES_V2: readonly KnownDifference[] = [
+  {
+    cases: /^identification: GICD_TYPER$/,
+    number: 2,
+    reason: 'no interrupts beyond 32 times the lines; QEMU has 32 more and says so here',
+  },
+  {
+    cases: /^identification: ID_AA64PFR0_EL1$/,
+    reason: 'no AArch32 at any Exception level',
+  },
+  {
+    cases: /^(identification|group [01] running at 0xc0, BPR 2): GICC_A?BPR$/,
+    reason: '5 bits of priority; QEMU has 8, and so lower least values of the binary points',
+  },
+  {
+    cases: /^Non-secure PMR 0x(f8|8): GICC_PMR$/,
+    reason: '5 bits of priority; QEMU has 8, and so more bits of the shifted mask',
+  },
+  {
+    cases: /: GICC_HPPIR$/,
+    reason: 'GICC_HPPIR reports an interrupt that GICC_PMR masks, and 1022 for Group 1 without AckCtl; QEMU 1023',
+  },
+  {
+    cases:
+      /^group [01] at 0x80, .*: GICC_AHPPIR$|^group [01] at 0x80, .* through AIAR: (GICC_AIAR|GICC_RPR|GICD_ISACTIVER2)$/,
+    reason: 'the aliases of Group 1 acknowledge; QEMU has none and reads as zero',
+  },
+  {
+    cases: /^SGI (to the list|to self|to self with NSATT), group [01]: /,
+    reason: 'GICD_SGIR reaches the group it names by NSATT, and Non-secure writes Group 1; QEMU looks at neither',
+  },
+  {
+    cases: /^SGI pending registers: GICD_ISPENDR0$/,
+    reason: 'a byte of 0 in GICD_SPENDSGIR sets nothing; QEMU makes the SGI pending from nobody',
+  },
+  {
+    cases: /^Non-secure controls: GICC_CTLR$/,
+    reason: 'the bypass disable bits are kept; in QEMU they are RAZ/WI',
+  },
+];

@@ -1,4 +1,5 @@
 /** A bare-metal program made of operations on a GICv3, which prints one number for each that gives one. */
+import { GICC_REGS as V2_GICC, GICD_REGS as V2_GICD } from '../../../src/devices/gicv2/maps.ts';
 import { GICD_REGS, GICR_REGS } from '../../../src/devices/gicv3/maps.ts';
 import { assemble } from '../../../src/isa/text/index.ts';
 import { VIRT_MEMORY_MAP } from '../../../src/machine/board/virt.ts';
@@ -33,8 +34,11 @@ export class GicProgram {
   private labels = 0;
   private context = '';
 
-  constructor(el3: boolean) {
+  private readonly gic: 2 | 3;
+
+  constructor(el3: boolean, gic: 2 | 3 = 3) {
     this.el3 = el3;
+    this.gic = gic;
   }
 
   /** Words put before the descriptions that follow. */
@@ -53,10 +57,12 @@ export class GicProgram {
   }
 
   /** Physical address of a register by name, such as `GICR_IPRIORITYR0`. */
-  private static address(name: string, plus: number): number {
-    const map = name.startsWith('GICD') ? GICD_REGS : GICR_REGS;
-    const { gicd, gicr } = VIRT_MEMORY_MAP;
-    const base = Number(name.startsWith('GICD') ? gicd.basePa : gicr.basePa);
+  private address(name: string, plus: number): number {
+    const { gicd, gicr, gicc } = VIRT_MEMORY_MAP;
+    const v2 = this.gic === 2;
+    const frames = { GICD: [v2 ? V2_GICD : GICD_REGS, gicd], GICR: [GICR_REGS, gicr], GICC: [V2_GICC, gicc] } as const;
+    const [map, { basePa }] = frames[name.slice(0, 4) as keyof typeof frames];
+    const base = Number(basePa);
     const rows = map.registers as Record<string, { at: number; first?: number; sizeBytes: number } | undefined>;
     if (rows[name]) return base + rows[name].at + plus;
     const [, stem, number] = /^(.*?)(\d+)$/.exec(name)!;
@@ -67,7 +73,7 @@ export class GicProgram {
   /** Stores to a register of the GIC's frames. */
   wr(name: string, value: number, { plus = 0, byte = false } = {}): this {
     this.emit(
-      ...load('w1', GicProgram.address(name, plus)),
+      ...load('w1', this.address(name, plus)),
       ...load('w0', value),
       byte ? 'strb w0, [x1]' : 'str w0, [x1]',
       'dsb sy',
@@ -77,7 +83,7 @@ export class GicProgram {
 
   /** Prints a register of the GIC's frames. */
   rd(name: string, { plus = 0 } = {}): this {
-    this.emit(...load('w1', GicProgram.address(name, plus)), 'ldr w0, [x1]');
+    this.emit(...load('w1', this.address(name, plus)), 'ldr w0, [x1]');
     this.result(plus === 0 ? name : `${name}+0x${plus.toString(16)}`);
     return this;
   }

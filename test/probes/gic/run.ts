@@ -12,12 +12,13 @@ const STEPS_MAX = 50_000_000;
 const numbers = (text: string): string[] => text.replaceAll('\r', '').split('\n').slice(0, -2);
 
 /** @throws Error when the program does not reach its end */
-export function runHere(image: Uint8Array, el3: boolean): string[] {
+export function runHere(image: Uint8Array, el3: boolean, gic: 2 | 3 = 3): string[] {
   const machine = Machine.create({
     programs: [{ bytes: image, addrPa: LOAD_PA }],
     firmware: 'guest',
     el3,
     el2: el3,
+    gic,
     cpu: 'cortex-a57',
     memoryBytes: 64 * 2 ** 20,
   });
@@ -32,11 +33,11 @@ export function runHere(image: Uint8Array, el3: boolean): string[] {
 }
 
 /** @throws Error when the program does not reach its end in `timeoutMs` */
-export function runQemu(image: Uint8Array, el3: boolean, timeoutMs = 40_000): Promise<string[]> {
+export function runQemu(image: Uint8Array, el3: boolean, gic: 2 | 3 = 3, timeoutMs = 40_000): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'gic-probe-'));
   const file = join(folder, 'probe.bin');
   writeFileSync(file, image);
-  const board = el3 ? 'virt,secure=on,virtualization=on,gic-version=3' : 'virt,gic-version=3';
+  const board = `virt,${el3 ? 'secure=on,virtualization=on,' : ''}gic-version=${gic}`;
   const qemu = spawn('qemu-system-aarch64', [
     ...['-M', board, '-cpu', 'cortex-a57', '-m', '64', '-nic', 'none'],
     ...['-display', 'none', '-serial', 'stdio', '-monitor', 'none'],
