@@ -1,16 +1,39 @@
-/** Parts of a machine that follow from its options alone: the interrupt controller, and where a kernel is put. */
+/** Parts of a machine that follow from its options: engine, interrupt controller, where a kernel is put. */
+import { PE_STRIDE_BYTES } from '../arch/pestate.ts';
 import type { Pe } from '../cpu/pe.ts';
 import type { Gic } from '../devices/gic.ts';
 import { Gicv2 } from '../devices/gicv2/gicv2.ts';
 import { Gicv3 } from '../devices/gicv3/gicv3.ts';
+import { Interpreter } from '../engine/interpreter.ts';
 import type { GuestMemory } from '../engine/memory.ts';
 import { type BootPlan, planBoot } from '../firmware/boot/boot.ts';
+import { Decoder } from '../isa/decoder.ts';
+import { A64, fpCheck, UNALLOCATED } from '../isa/table.ts';
 import { GICR_STRIDE_BYTES, VIRT_MEMORY_MAP, virtAffinity, virtDeviceTree } from './board/virt.ts';
 import type { Bus } from './bus.ts';
 import type { BoardDevices } from './devices.ts';
 import type { EventQueue } from './events.ts';
+import { bindHelpers } from './helpers.ts';
 import type { CheckedOptions } from './options.ts';
 import { DUE_MAX_NS } from './timer-events.ts';
+
+/** Makes the engine that runs the PEs. */
+export function buildEngine(options: CheckedOptions, pes: readonly Pe[], memory: GuestMemory): Interpreter {
+  const of = (cpu: number): Pe => pes[cpu / PE_STRIDE_BYTES]!;
+  return new Interpreter({
+    memory,
+    decoder: new Decoder(A64, options.profile.features),
+    unallocated: UNALLOCATED,
+    fpCheck,
+    regions: options.engine !== 'interpreter',
+    host: {
+      helpers: bindHelpers(pes, memory),
+      slowLoad: (cpu, record, word) => of(cpu).access.load(record, word),
+      slowStore: (cpu, record, word) => of(cpu).access.store(record, word),
+      fetchMiss: (cpu) => of(cpu).access.fetch(),
+    },
+  });
+}
 
 /** Makes the interrupt controller that the options ask for and maps its frames. */
 export function buildGic(

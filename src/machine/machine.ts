@@ -1,24 +1,21 @@
-import { PE_STATE, PE_STRIDE_BYTES } from '../arch/pestate.ts';
+import { PE_STATE } from '../arch/pestate.ts';
 import { ContextNumbers } from '../cpu/contexts.ts';
 import { Pe } from '../cpu/pe.ts';
 import type { GicPort, MachinePort } from '../cpu/ports.ts';
 import { WAIT } from '../cpu/waiting.ts';
 import type { Gic } from '../devices/gic.ts';
 import type { Pl031 } from '../devices/pl031.ts';
-import { Interpreter } from '../engine/interpreter.ts';
+import type { Interpreter } from '../engine/interpreter.ts';
 import { GuestMemory } from '../engine/memory.ts';
 import type { BootPlan } from '../firmware/boot/boot.ts';
-import { Decoder } from '../isa/decoder.ts';
-import { A64, fpCheck, UNALLOCATED } from '../isa/table.ts';
 import { VIRT_INTIDS, VIRT_MEMORY_MAP, virtAffinity } from './board/virt.ts';
-import { bootPlan, buildGic, devicesHost, entryPa } from './build.ts';
+import { bootPlan, buildEngine, buildGic, devicesHost, entryPa } from './build.ts';
 import { Bus, type MmioHook } from './bus.ts';
 import type { Console } from './console.ts';
 import { BoardDevices } from './devices.ts';
 import { Firmware, NS_PER_COUNT } from './el3.ts';
 import { MachineError } from './errors.ts';
 import { EventQueue, PRIORITY } from './events.ts';
-import { bindHelpers } from './helpers.ts';
 import { type CheckedOptions, checkOptions, type MachineOptions } from './options.ts';
 import { checkSchedule, type Schedule } from './schedule.ts';
 import { Scheduler, stepLimit } from './scheduler.ts';
@@ -94,19 +91,7 @@ export class Machine extends GuestView {
     this.timers = new TimerEvents({ pes, events, gic: () => this.gic, requestBoundary: () => this.requestBoundary() });
     this.gic = buildGic(options, this.pes, this.bus, report);
     this.devices.mapOn(this.bus);
-    this.engine = new Interpreter({
-      memory: this.memory,
-      decoder: new Decoder(A64, options.profile.features),
-      unallocated: UNALLOCATED,
-      fpCheck,
-      regions: options.engine !== 'interpreter',
-      host: {
-        helpers: bindHelpers(this.pes, this.memory),
-        slowLoad: (cpu, record, word) => this.pes[cpu / PE_STRIDE_BYTES]!.access.load(record, word),
-        slowStore: (cpu, record, word) => this.pes[cpu / PE_STRIDE_BYTES]!.access.store(record, word),
-        fetchMiss: (cpu) => this.pes[cpu / PE_STRIDE_BYTES]!.access.fetch(),
-      },
-    });
+    this.engine = buildEngine(options, this.pes, this.memory);
     this.scheduler = new Scheduler(this.pes, this.memory, RAM_PA, options.schedule);
     this.firmware = options.firmware === 'typescript' ? new Firmware(this.surroundings()) : undefined;
     this.whole = new WholeState(this.memory, {

@@ -7,6 +7,17 @@ import { MachineError } from './errors.ts';
 import { type Schedule, TURN_STEPS, TurnChooser } from './schedule.ts';
 
 /**
+ * The step count at which a run of `steps` further steps ends; without a number it does not.
+ *
+ * @throws MachineError `E_STEPS` when that is no whole number of steps
+ */
+export function stepLimit(taken: number, steps: number | undefined): number {
+  if (steps === undefined) return Number.POSITIVE_INFINITY;
+  if (Number.isInteger(steps) && steps >= 0) return taken + steps;
+  throw new MachineError('E_STEPS', `run: ${steps} steps is not a whole number of steps, 0 or more`);
+}
+
+/**
  * Who runs, and for how long: turns as the schedule says; a turn also ends at WFI, WFE and YIELD.
  *
  * When a turn ends while its PE holds an exclusive reservation, the others' writes to that page are watched, so that

@@ -1,6 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { PE_STATE } from '../../src/arch/pestate.ts';
 import { WAIT } from '../../src/cpu/waiting.ts';
@@ -9,6 +7,7 @@ import { Machine } from '../../src/machine/machine.ts';
 import type { MachineOptions } from '../../src/machine/options.ts';
 import { decodeFdt } from '../../src/tables/fdt/decode.ts';
 import { findNode, readStrings } from '../../src/tables/fdt/tree.ts';
+import { guestPath, haveGuests } from '../linux/guest.ts';
 import { Board } from './rig.ts';
 
 /**
@@ -244,12 +243,10 @@ describe('SMC Calling Convention', () => {
   });
 });
 
-const IMAGE = join(process.env.UNMASKABLE_GUESTS ?? join(homedir(), '.cache', 'unmaskable', 'guests'), 'Image');
-
-describe.skipIf(!existsSync(IMAGE))("on Debian's kernel (skipped until scripts/guests.mjs ran)", () => {
+describe.skipIf(!haveGuests)("on Debian's kernel (needs scripts/guests.mjs to have run)", () => {
   it('H70. a kernel entered with x1 other than 0 prints the boot-protocol error', () => {
     const entered = (x1: bigint): boolean => {
-      const machine = Machine.create({ kernel: readFileSync(IMAGE), append: 'earlycon=pl011,0x9000000' });
+      const machine = Machine.create({ kernel: readFileSync(guestPath('Image')), append: 'earlycon=pl011,0x9000000' });
       let out = '';
       machine.console.onOutput((bytes) => {
         out += new TextDecoder().decode(bytes);

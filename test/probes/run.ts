@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ProfileName } from '../../src/arch/profiles.ts';
 import { Machine } from '../../src/machine/machine.ts';
+import type { MachineOptions } from '../../src/machine/options.ts';
 
 const END = 'END\n';
-const LOAD_PA = 0x4020_0000;
+/** Where programs are loaded, and start. */
+export const LOAD_PA = 0x4020_0000;
 const STEPS_MAX = 120_000_000;
 
 function lines(text: string): string[] {
@@ -15,7 +17,7 @@ function lines(text: string): string[] {
 }
 
 /** @throws Error with the last lines when the program does not reach its end */
-export function runHere(image: Uint8Array, cpu: ProfileName): string[] {
+export function runHere(image: Uint8Array, cpu: ProfileName, options: MachineOptions = {}): string[] {
   const machine = Machine.create({
     programs: [{ bytes: image, addrPa: BigInt(LOAD_PA) }],
     firmware: 'guest',
@@ -23,6 +25,7 @@ export function runHere(image: Uint8Array, cpu: ProfileName): string[] {
     el2: true,
     cpu,
     memoryBytes: 64 * 2 ** 20,
+    ...options,
   });
   const out: number[] = [];
   let text = '';
@@ -39,19 +42,23 @@ export function runHere(image: Uint8Array, cpu: ProfileName): string[] {
   return lines(text);
 }
 
-/** @throws Error with the last lines when the program does not reach its end in `timeoutMs` */
-export function runQemu(image: Uint8Array, cpu: string, timeoutMs = 40_000): Promise<string[]> {
+const TIMEOUT_MS = 40_000;
+/** The board of `runHere` as QEMU names it. */
+const BOARD = 'virt,secure=on,virtualization=on,gic-version=3';
+
+/** @throws Error with the last lines when the program does not reach its end in 40 seconds */
+export function runQemu(image: Uint8Array, cpu: string, board = BOARD): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'probe-'));
   const file = join(folder, 'probe.bin');
   writeFileSync(file, image);
   const qemu = spawn('qemu-system-aarch64', [
-    ...['-M', 'virt,secure=on,virtualization=on,gic-version=3', '-cpu', cpu, '-m', '64', '-nic', 'none'],
+    ...['-M', board, '-cpu', cpu, '-m', '64', '-nic', 'none'],
     ...['-display', 'none', '-serial', 'stdio', '-monitor', 'none'],
     ...['-device', `loader,file=${file},addr=0x${LOAD_PA.toString(16)},cpu-num=0,force-raw=on`],
   ]);
   let text = '';
   return new Promise<string[]>((resolve, reject) => {
-    const timer = setTimeout(() => qemu.kill('SIGKILL'), timeoutMs);
+    const timer = setTimeout(() => qemu.kill('SIGKILL'), TIMEOUT_MS);
     qemu.stdout.on('data', (bytes: Uint8Array) => {
       text += Buffer.from(bytes).toString('latin1');
       if (text.endsWith(END) || text.endsWith('END\r\n')) qemu.kill('SIGKILL');

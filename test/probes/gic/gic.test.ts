@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { runHere, runQemu } from '../run.ts';
 import { DIFFERENCES, DIFFERENCES_V2 } from './differences.ts';
-import { runHere, runQemu } from './run.ts';
 import { gicProgram } from './scenes.ts';
 import { gicv2Program } from './scenes-v2.ts';
 
@@ -17,7 +17,9 @@ interface Line {
 async function compare(el3: boolean, gic: 2 | 3): Promise<Line[]> {
   const program = gic === 2 ? gicv2Program(el3) : gicProgram(el3);
   const image = program.image();
-  const [here, qemu] = [runHere(image, el3, gic), await runQemu(image, el3, gic)];
+  const board = `virt,${el3 ? 'secure=on,virtualization=on,' : ''}gic-version=${gic}`;
+  const here = runHere(image, 'cortex-a57', { el3, el2: el3, gic }).slice(0, -2);
+  const qemu = (await runQemu(image, 'cortex-a57', board)).slice(0, -2);
   const asked = program.descriptions.length;
   expect([here.length, qemu.length]).toEqual([asked, asked]);
   const all = program.descriptions.map((question, n) => ({ question, here: here[n]!, qemu: qemu[n]! }));

@@ -3,9 +3,7 @@ import { GICC_REGS as V2_GICC, GICD_REGS as V2_GICD } from '../../../src/devices
 import { GICD_REGS, GICR_REGS } from '../../../src/devices/gicv3/maps.ts';
 import { assemble } from '../../../src/isa/text/index.ts';
 import { VIRT_MEMORY_MAP } from '../../../src/machine/board/virt.ts';
-
-/** Where the program is loaded and starts. */
-export const LOAD_PA = 0x4020_0000n;
+import { LOAD_PA } from '../run.ts';
 
 /** What the program can go to; in a configuration without EL3 there is `NS_EL1` only. */
 export type Level = 'EL3' | 'S_EL1' | 'NS_EL1' | 'NS_EL2';
@@ -150,7 +148,7 @@ export class GicProgram {
   /** The raw image for `LOAD_PA`. */
   image(): Uint8Array {
     const { code } = this;
-    return assemble([START(this.el3), ...code, END].join('\n'), { origin: LOAD_PA }).bytes;
+    return assemble([START(this.el3), ...code, END].join('\n'), { origin: BigInt(LOAD_PA) }).bytes;
   }
 }
 
