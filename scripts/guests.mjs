@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Fetches the guests that the tests boot: Debian's arm64 kernel and static busybox, and makes an initramfs of them, and
-// a second one with the modules that the board's devices and ext4 need.
+// a second one with the modules that the board's devices and ext4 need. Then Debian's PREEMPT_RT kernel, by itself.
 //
 //   node scripts/guests.mjs            fetch what is missing, print where it is
 //   node scripts/guests.mjs --json     the same as one JSON object on stdout
@@ -24,8 +24,11 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-const KERNEL_META_PACKAGE = 'linux-image-arm64';
-const KERNEL_PACKAGE = /^linux-image-\d[\w.+-]*-arm64$/;
+/** Kernels by the meta package that depends on the newest one, and what that one is called. */
+const KERNELS = {
+  'linux-image-arm64': /^linux-image-\d[\d.+~-]*-arm64$/,
+  'linux-image-rt-arm64': /^linux-image-\d[\d.+~-]*-rt-arm64$/,
+};
 const BUSYBOX_PACKAGE = 'busybox-static';
 
 const INIT_SCRIPT = `#!/bin/sh
@@ -94,17 +97,17 @@ function mustSucceed(program, args, options) {
 
 // ---- apt -----------------------------------------------------------------------------------------------------------
 
-/** Name of the package that the meta package stands for, or undefined when apt does not know it. */
-function kernelPackageName() {
-  const shown = command('apt-cache', ['depends', '--important', `${KERNEL_META_PACKAGE}:arm64`]);
+/** Name of the package that a meta package stands for, or undefined when apt does not know it. */
+function kernelPackageName(metaPackage) {
+  const shown = command('apt-cache', ['depends', '--important', `${metaPackage}:arm64`]);
   const names = [...shown.stdout.matchAll(/Depends: (\S+?)(?::arm64)?$/gm)].map((found) => found[1]);
-  return names.find((name) => KERNEL_PACKAGE.test(name) && !/-(rt|cloud)-/.test(name));
+  return names.find((name) => KERNELS[metaPackage].test(name));
 }
 
 const isRoot = () => process.getuid?.() === 0;
 
 /** Makes apt know arm64 packages; only the steps that are still missing are taken, because they need root. */
-function prepareApt(refresh) {
+function prepareApt(metaPackage, refresh) {
   const native = mustSucceed('dpkg', ['--print-architecture']).trim();
   const foreign = mustSucceed('dpkg', ['--print-foreign-architectures']).split('\n');
   let update = refresh;
@@ -113,17 +116,15 @@ function prepareApt(refresh) {
     mustSucceed('dpkg', ['--add-architecture', 'arm64']);
     update = true;
   }
-  if (!update && kernelPackageName() && knowsPackage(BUSYBOX_PACKAGE)) return;
+  if (!update && kernelPackageName(metaPackage) && knowsPackage(BUSYBOX_PACKAGE)) return;
   if (!isRoot())
     throw new CannotFetch('apt-get update has to be run first, as root: apt does not list the arm64 packages');
   // One unreachable third-party archive makes the whole update fail although Debian's own was read; what counts is
   // whether the packages are known afterwards.
   const updated = command('apt-get', ['update']);
-  if (!kernelPackageName() || !knowsPackage(BUSYBOX_PACKAGE)) {
+  if (!kernelPackageName(metaPackage) || !knowsPackage(BUSYBOX_PACKAGE)) {
     const said = updated.stderr.trim().split('\n').slice(-3).join('; ');
-    throw new CannotFetch(
-      `apt lists no ${KERNEL_META_PACKAGE}:arm64 and ${BUSYBOX_PACKAGE}:arm64. apt-get update: ${said}`,
-    );
+    throw new CannotFetch(`apt lists no ${metaPackage}:arm64 and ${BUSYBOX_PACKAGE}:arm64. apt-get update: ${said}`);
   }
 }
 
@@ -227,27 +228,42 @@ function moduleEntries(modulesDir, release) {
   ];
 }
 
-function fetchPackages(workDir) {
-  const kernelPackage = kernelPackageName();
-  const kernel = downloadAndUnpack(kernelPackage, workDir);
-  const busybox = downloadAndUnpack(BUSYBOX_PACKAGE, workDir);
-  const boot = join(kernel.rootDir, 'boot');
+/** A kernel unpacked: its Image, its configuration, and where it lies. */
+function fetchKernel(metaPackage, workDir) {
+  const name = kernelPackageName(metaPackage);
+  const { rootDir, version } = downloadAndUnpack(name, workDir);
+  const boot = join(rootDir, 'boot');
   const vmlinuz = findFile(boot, /^vmlinuz-/);
-  const kernelRelease = vmlinuz.replace(/.*\/vmlinuz-/, '');
-  // Of the package with merged /usr or of the one before it.
-  const modulesDir = ['usr/lib/modules', 'lib/modules']
-    .map((path) => join(kernel.rootDir, path, kernelRelease))
-    .find((path) => existsSync(path));
-  if (!modulesDir) throw new CannotFetch(`${kernelPackage}: no modules of ${kernelRelease} in it`);
   return {
+    rootDir,
     Image: rawImage(readFileSync(vmlinuz)),
     config: readFileSync(findFile(boot, /^config-/)),
+    kernelRelease: vmlinuz.replace(/.*\/vmlinuz-/, ''),
+    kernelPackage: `${name} ${version}`,
+  };
+}
+
+function fetchGuests(workDir) {
+  const { rootDir, kernelRelease, kernelPackage, Image, config } = fetchKernel('linux-image-arm64', workDir);
+  const busybox = downloadAndUnpack(BUSYBOX_PACKAGE, workDir);
+  // Of the package with merged /usr or of the one before it.
+  const modulesDir = ['usr/lib/modules', 'lib/modules']
+    .map((path) => join(rootDir, path, kernelRelease))
+    .find((path) => existsSync(path));
+  if (!modulesDir) throw new CannotFetch(`${kernelPackage}: no modules of ${kernelRelease} in it`);
+  const files = {
+    Image,
+    config,
     busybox: readFileSync(findFile(join(busybox.rootDir, 'bin'), /^busybox$/)),
     'modules.cpio': cpioNewc(moduleEntries(modulesDir, kernelRelease)),
-    kernelRelease,
-    kernelPackage: `${kernelPackage} ${kernel.version}`,
-    busyboxPackage: `${BUSYBOX_PACKAGE} ${busybox.version}`,
   };
+  const facts = { kernelRelease, kernelPackage, busyboxPackage: `${BUSYBOX_PACKAGE} ${busybox.version}` };
+  return { files, facts };
+}
+
+function fetchRtKernel(workDir) {
+  const { Image, config, kernelRelease, kernelPackage } = fetchKernel('linux-image-rt-arm64', workDir);
+  return { files: { 'Image-rt': Image, 'config-rt': config }, facts: { kernelRelease, kernelPackage } };
 }
 
 // ---- initramfs -----------------------------------------------------------------------------------------------------
@@ -305,13 +321,27 @@ function initramfs(busybox) {
 
 // ---- cache ---------------------------------------------------------------------------------------------------------
 
-const STORED_FILES = ['Image', 'config', 'busybox', 'modules.cpio'];
+/** What is fetched and stored together, each with its manifest. */
+const SETS = {
+  guests: {
+    manifest: 'guests.json',
+    metaPackage: 'linux-image-arm64',
+    stored: ['Image', 'config', 'busybox', 'modules.cpio'],
+    fetch: fetchGuests,
+  },
+  rtKernel: {
+    manifest: 'guests-rt.json',
+    metaPackage: 'linux-image-rt-arm64',
+    stored: ['Image-rt', 'config-rt'],
+    fetch: fetchRtKernel,
+  },
+};
 
 /** The manifest, when every file it names is there with the content it was stored with. */
-function readCache(dir) {
+function readCache(dir, { manifest: name, stored }) {
   try {
-    const manifest = JSON.parse(readFileSync(join(dir, 'guests.json'), 'utf8'));
-    const whole = STORED_FILES.every((file) => sha256(readFileSync(join(dir, file))) === manifest.sha256[file]);
+    const manifest = JSON.parse(readFileSync(join(dir, name), 'utf8'));
+    const whole = stored.every((file) => sha256(readFileSync(join(dir, file))) === manifest.sha256[file]);
     return whole ? manifest : undefined;
   } catch {
     return undefined;
@@ -325,17 +355,16 @@ function writeWhole(path, bytes) {
   renameSync(partial, path);
 }
 
-function fillCache(dir, refresh) {
-  prepareApt(refresh);
+function fillCache(dir, set, refresh) {
+  prepareApt(set.metaPackage, refresh);
   const workDir = mkdtempSync(join(tmpdir(), 'unmaskable-guests-'));
   try {
-    const fetched = fetchPackages(workDir);
+    const { files, facts } = set.fetch(workDir);
     mkdirSync(dir, { recursive: true });
-    for (const file of STORED_FILES) writeWhole(join(dir, file), fetched[file]);
-    const { kernelRelease, kernelPackage, busyboxPackage } = fetched;
-    const hashes = Object.fromEntries(STORED_FILES.map((file) => [file, sha256(fetched[file])]));
-    const manifest = { kernelRelease, kernelPackage, busyboxPackage, sha256: hashes };
-    writeWhole(join(dir, 'guests.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+    for (const file of set.stored) writeWhole(join(dir, file), files[file]);
+    const hashes = Object.fromEntries(set.stored.map((file) => [file, sha256(files[file])]));
+    const manifest = { ...facts, sha256: hashes };
+    writeWhole(join(dir, set.manifest), `${JSON.stringify(manifest, null, 2)}\n`);
     return manifest;
   } finally {
     rmSync(workDir, { recursive: true, force: true });
@@ -364,8 +393,10 @@ function main(args) {
   const dir = cacheDir();
   try {
     const refresh = args.includes('--refresh');
-    const manifest = (refresh ? undefined : readCache(dir)) ?? fillCache(dir, refresh);
+    const stored = (set) => (refresh ? undefined : readCache(dir, set)) ?? fillCache(dir, set, refresh);
+    const manifest = stored(SETS.guests);
     refreshInitramfs(dir);
+    const rt = stored(SETS.rtKernel);
     const result = {
       dir,
       kernel: join(dir, 'Image'),
@@ -376,6 +407,10 @@ function main(args) {
       kernelRelease: manifest.kernelRelease,
       kernelPackage: manifest.kernelPackage,
       busyboxPackage: manifest.busyboxPackage,
+      rtKernel: join(dir, 'Image-rt'),
+      rtConfig: join(dir, 'config-rt'),
+      rtKernelRelease: rt.kernelRelease,
+      rtKernelPackage: rt.kernelPackage,
     };
     const lines = Object.entries(result).map(([name, value]) => `${name.padEnd(15)} ${value}`);
     process.stdout.write(args.includes('--json') ? `${JSON.stringify(result)}\n` : `${lines.join('\n')}\n`);

@@ -11,6 +11,9 @@
 
 // The machine.
 export type { ProfileName } from './arch/profiles.ts';
+export type { VirtioBlkOptions } from './devices/virtio/blk.ts';
+export { type BlockBackend, memoryBackend } from './devices/virtio/block-store.ts';
+export type { NetBackend } from './devices/virtio/net.ts';
 export { BootError, type BootErrorCode } from './firmware/boot/error.ts';
 // A64 as text, in both directions.
 export {

@@ -10,7 +10,10 @@ const CACHE =
   process.env.UNMASKABLE_GUESTS ||
   join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'unmaskable', 'guests');
 
-const FETCHED = ['Image', 'config', 'busybox', 'modules.cpio', 'guests.json'];
+const FETCHED = [
+  ...['Image', 'config', 'busybox', 'modules.cpio', 'guests.json'],
+  ...['Image-rt', 'config-rt', 'guests-rt.json'],
+];
 const filled = FETCHED.every((file) => existsSync(join(CACHE, file)));
 
 /** Copies the fetched files, without the archives that are made of them. */
@@ -52,6 +55,18 @@ describe('scripts/guests.mjs', () => {
       expect(found).toMatchObject({ dir, kernelRelease: expect.stringMatching(/^\d.*-arm64$/) });
       expect(readFileSync(found.kernel).toString('latin1', 0x38, 0x3c)).toBe('ARM\x64');
       expect(readFileSync(found.config, 'latin1')).toContain('CONFIG_ARM64=y');
+    });
+
+    it('names the PREEMPT_RT kernel too, and asks for it when only that one is missing', () => {
+      fillFromCache(dir);
+      const found = JSON.parse(guests(dir, '--json').stdout);
+      expect(found.rtKernelRelease).toMatch(/^\d.*-rt-arm64$/);
+      expect(readFileSync(found.rtKernel).toString('latin1', 0x38, 0x3c)).toBe('ARM\x64');
+      expect(readFileSync(found.rtConfig, 'latin1')).toContain('CONFIG_PREEMPT_RT=y');
+      expect(readFileSync(found.config, 'latin1')).not.toContain('CONFIG_PREEMPT_RT=y');
+      rmSync(found.rtKernel);
+      expect(guests(dir).status).toBe(3);
+      expect(readdirSync(dir)).toContain('initramfs.cpio');
     });
 
     it('makes the same archive each time: /init, busybox, the console device and links to the applets', () => {

@@ -17,7 +17,7 @@ describe('the request for a machine', () => {
   it('carries every option', async () => {
     const host = new FakeHost(() => 'poweroff');
     host.files.set('rd', Uint8Array.of(1)).set('tree', Uint8Array.of(2));
-    const options = '--initrd rd --dtb tree --cpus 4 --memory 2G --cpu cortex-a57 --append';
+    const options = '--initrd rd --dtb tree --cpus 4 --memory 2G --cpu cortex-a57 --gic 2 --append';
     await main([...RUN, ...options.split(' '), '-v quiet'], host, '1');
     expect(host.requests[0]).toMatchObject({
       initrd: Uint8Array.of(1),
@@ -25,6 +25,7 @@ describe('the request for a machine', () => {
       cpus: 4,
       memoryBytes: 2 ** 31,
       cpu: 'cortex-a57',
+      gic: 2,
       append: '-v quiet',
     });
   });
@@ -69,6 +70,7 @@ describe('mistakes: exit 2 and one message that says what to do', () => {
     ['bad size', [...RUN, '--memory', 'lots'], /--memory 'lots': not a size/],
     ['bad number of CPUs', [...RUN, '--cpus', 'two'], /--cpus 'two': not a count/],
     ['no CPU', [...RUN, '--cpus', '0'], /at least one CPU/],
+    ['no such GIC', [...RUN, '--gic', '4'], /--gic '4': no such interrupt controller/],
     ['unknown processor', [...RUN, '--cpu', 'z80'], /--cpu 'z80': no such processor\. Known: full, cortex-a57/],
     ['bad regex', [...RUN, '--until', '('], /--until \/\(\/: not a regular expression/],
     ['bad rule', [...RUN, '--on', 'never'], /--on 'never': column 1: no trigger/],

@@ -349,6 +349,7 @@ export class Pe {
     this.pmu.settle();
     this.exceptions.restorePstate(value, 3, value & SPSR.SS ? 1 : 0);
     this.stateReplaced();
+    this.parts.gic().update(this.s.index);
   }
 
   /** A system register by Arm's name, past access checks. Undefined when there is none. */

@@ -261,6 +261,18 @@ describe('groups', () => {
     }
   });
 
+  it('44. IRQ or FIQ follows a debugger who moves the PE to another level, too', () => {
+    const board = new GicBoard(2).open();
+    board.arm(SPI, 0x80);
+    board.pend(SPI);
+    const lines = () => [board.machine.pes[0]!.irq, board.machine.pes[0]!.fiq];
+    expect(lines()).toEqual([false, true]);
+    board.machine.writeRegister(0, 'PSTATE', 0x3c5n);
+    expect([board.el(), ...lines()]).toEqual([1, true, false]);
+    board.machine.writeRegister(0, 'PSTATE', 0x3cdn);
+    expect([board.el(), ...lines()]).toEqual([3, false, true]);
+  });
+
   it('44. with DS = 1 Group 0 is FIQ and Group 1 IRQ', () => {
     for (const [group, signal] of [
       ['G0', 'FIQ'],

@@ -92,13 +92,14 @@ describe('values', () => {
   );
 
   it('of SCTLR_EL1 on both profiles are those of Arm', () => {
-    // Bits 11, 20, 22, 23, 28 and 29 are RES1 on Armv8.0; SPAN (23) is a field with FEAT_PAN.
+    // Bits 11, 20, 22, 23, 28 and 29 are RES1 on Armv8.0, ITD (7) and SED (8) without AArch32 at EL0; SPAN (23) is a
+    // field with FEAT_PAN.
     const values = (['full', 'cortex-a57'] as const).map((cpu) => {
       const pe = openRig(cpu, { el2: true, el3: true });
       pe.run('msr SCTLR_EL1, xzr\n mrs x1, SCTLR_EL1', 3);
       return pe.read('X1').toString(16);
     });
-    expect(values).toEqual(['30500800', '30d00800']);
+    expect(values).toEqual(['30500980', '30d00980']);
   });
 
   it('MRS of what is UNDEFINED leaves its target alone', () => {

@@ -23,6 +23,7 @@ import { QUEUE_SIZE_MAX, VISIT_BYTES_MAX, VISIT_CHAINS_MAX } from './limits.ts';
 import { type Chain, QueueFault, type QueueFeatures, Virtqueue } from './queue.ts';
 import { addressOf, type DeviceRam } from './ram.ts';
 import { FEATURE, INTERRUPT, STATUS, VIRTIO_MMIO_LEGACY_REGS, VIRTIO_MMIO_REGS, type VirtioRegister } from './regs.ts';
+import { copyState, isAddressRegister, resetState, type State } from './transport-state.ts';
 
 /** What a transport is connected to. */
 export interface VirtioMmioHost {
@@ -35,62 +36,6 @@ export interface VirtioMmioHost {
 
 /** Which interface the transport shows: version 2, or version 1 of before VIRTIO 1.0. */
 export type VirtioInterface = 'modern' | 'legacy';
-
-interface State {
-  status: number;
-  deviceFeaturesSel: number;
-  driverFeaturesSel: number;
-  /** Accepted features, low and high half. */
-  driverFeatures: [number, number];
-  queueSel: number;
-  interruptStatus: number;
-  /** Bit n: queue n has to be served. */
-  waiting: number;
-  /** The driver broke a rule; nothing is served until it resets the device. */
-  broken: boolean;
-  guestPageBytes: number;
-  /** Halves of the addresses of each queue as written, so that half an address is state too. */
-  addresses: Record<AddressRegister, number>[];
-  legacy: { alignBytes: number; pfn: number }[];
-}
-
-const ADDRESS_REGISTERS = [
-  'QueueDescLow',
-  'QueueDescHigh',
-  'QueueDriverLow',
-  'QueueDriverHigh',
-  'QueueDeviceLow',
-  'QueueDeviceHigh',
-] as const;
-type AddressRegister = (typeof ADDRESS_REGISTERS)[number];
-
-const noAddresses = (): Record<AddressRegister, number> =>
-  Object.fromEntries(ADDRESS_REGISTERS.map((name) => [name, 0])) as Record<AddressRegister, number>;
-
-function resetState(queues: number): State {
-  return {
-    status: 0,
-    deviceFeaturesSel: 0,
-    driverFeaturesSel: 0,
-    driverFeatures: [0, 0],
-    queueSel: 0,
-    interruptStatus: 0,
-    waiting: 0,
-    broken: false,
-    guestPageBytes: 0,
-    addresses: Array.from({ length: queues }, noAddresses),
-    legacy: Array.from({ length: queues }, () => ({ alignBytes: 4096, pfn: 0 })),
-  };
-}
-
-function copyState(state: State): State {
-  return {
-    ...state,
-    driverFeatures: [...state.driverFeatures],
-    addresses: state.addresses.map((a) => ({ ...a })),
-    legacy: state.legacy.map((l) => ({ ...l })),
-  };
-}
 
 const isPowerOfTwo = (value: number): boolean => value > 0 && (value & (value - 1)) === 0;
 
@@ -456,8 +401,4 @@ export class VirtioMmio implements Device {
     this.fn?.reset();
     this.#updateLine();
   }
-}
-
-function isAddressRegister(name: VirtioRegister): name is AddressRegister {
-  return (ADDRESS_REGISTERS as readonly string[]).includes(name);
 }

@@ -3,8 +3,9 @@
  *
  * Source: DEN0054, the section of each function. Where several errors apply, the one checked first is returned.
  */
-import { AFFINITY_FIELDS, type SdeiDispatcher } from './dispatcher.ts';
+import type { SdeiDispatcher } from './dispatcher.ts';
 import {
+  AFFINITY_FIELDS,
   CONTEXT_REGISTERS,
   EVENT_INFO,
   FEATURE,

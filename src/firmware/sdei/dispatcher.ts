@@ -7,7 +7,7 @@
 import { callFunction } from './calls.ts';
 import type { Choices } from './choices.ts';
 import type { SdeiEvent } from './events.ts';
-import type { SdeiVersion } from './functions.ts';
+import { AFFINITY_FIELDS, type SdeiVersion } from './functions.ts';
 import type { EventContext, SdeiHost } from './host.ts';
 import { bareHandlerPstate } from './pstate.ts';
 import {
@@ -336,6 +336,3 @@ export class SdeiDispatcher {
     });
   }
 }
-
-/** Aff3, Aff2, Aff1 and Aff0 at their places in MPIDR_EL1. */
-export const AFFINITY_FIELDS = 0xff_00ff_ffffn;

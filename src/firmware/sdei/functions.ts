@@ -62,6 +62,9 @@ export const FEATURE = { BIND_SLOTS: 0, RELATIVE_MODE: 1 } as const;
 /** Routing modes of shared events. */
 export const ROUTING = { RM_ANY: 0n, RM_PE: 1n } as const;
 
+/** Aff3, Aff2, Aff1 and Aff0 at their places in MPIDR_EL1. */
+export const AFFINITY_FIELDS = 0xff_00ff_ffffn;
+
 /** Registers that the dispatcher saves and restores: x0 to x17. DEN0054, "Event context". */
 export const CONTEXT_REGISTERS = 18;
 
