@@ -1,12 +1,12 @@
 #!/bin/bash
-# Installs from Debian what the tests compare with (QEMU, GNU binutils, gcc, gdb, dtc, iasl) and fetches the guests:
+# Installs from Debian what the tests compare with (QEMU, GNU binutils, gcc, gdb, dtc, iasl, mke2fs) and fetches the guests:
 # Debian's arm64 kernel and static busybox. Idempotent. Needs root or sudo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(
   qemu-user qemu-system-arm binutils-aarch64-linux-gnu gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-  gdb-multiarch device-tree-compiler acpica-tools
+  gdb-multiarch device-tree-compiler acpica-tools e2fsprogs
 )
 
 if ! command -v apt-get >/dev/null; then

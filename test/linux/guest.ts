@@ -13,6 +13,9 @@ const GUESTS =
 /** Kernel and initramfs are there; else say `node scripts/guests.mjs`. */
 export const haveGuests: boolean = existsSync(join(GUESTS, 'guests.json'));
 
+/** The PREEMPT_RT kernel is there too. */
+export const haveRtKernel: boolean = haveGuests && existsSync(join(GUESTS, 'guests-rt.json'));
+
 /** Path of a fetched file: `Image`, `initramfs.cpio`. */
 export const guestPath = (name: string): string => join(GUESTS, name);
 
@@ -29,6 +32,8 @@ export const TROUBLE = /WARNING|BUG|Oops|Call trace|Kernel panic|Internal error|
 export interface GuestOptions {
   readonly cpu: ProfileName;
   readonly cpus?: number;
+  /** Default `Image`; `Image-rt` is Debian's PREEMPT_RT kernel. */
+  readonly kernel?: 'Image' | 'Image-rt';
   /** More archives behind the initramfs; the kernel unpacks one after the other. */
   readonly archives?: readonly Uint8Array[];
   /** Devices and what else the machine is to have. */
@@ -52,7 +57,7 @@ export class LinuxGuest {
     const archives = [readFileSync(guestPath('initramfs.cpio')), ...(options.archives ?? [])];
     this.machine = Machine.create({
       ...options.machine,
-      kernel: readFileSync(guestPath('Image')),
+      kernel: readFileSync(guestPath(options.kernel ?? 'Image')),
       initrd: Buffer.concat(archives),
       cpu: options.cpu,
       cpus: options.cpus ?? 1,
