@@ -64,6 +64,8 @@ export class Pe {
   /** Interrupt lines from the GIC. */
   irq = false;
   fiq = false;
+  /** The firmware waits for this PE's next boundary; it wakes the PE as an interrupt does. */
+  firmwareEvent = false;
   private readonly parts: PeParts;
   private readonly contexts: TranslationContexts;
   private readonly virtual: { vpidr: bigint; vmpidr: bigint };
@@ -235,7 +237,7 @@ export class Pe {
   }
   /** Lines or masks changed: a PE that waits looks again, and the run comes back if something is pending. */
   interruptsChanged(): void {
-    const pending = this.irq || this.fiq || this.s.get32(PE_STATE.serrorPending) !== 0;
+    const pending = this.irq || this.fiq || this.firmwareEvent || this.s.get32(PE_STATE.serrorPending) !== 0;
     this.s.set32(PE_DERIVED.interruptPending, pending ? 1 : 0);
     if (pending) this.parts.machine.requestBoundary();
     this.debug.modeChanged();

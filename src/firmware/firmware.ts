@@ -3,6 +3,7 @@
  */
 import { PSCI_CALLS } from './psci/calls.ts';
 import { PSCI_FUNCTIONS } from './psci/functions.ts';
+import { sdeiFunctionName } from './sdei/functions.ts';
 import { ARCH_CALLS, type CallHandler, callHandler, SMC64_BIT } from './smccc.ts';
 
 /**
@@ -18,6 +19,8 @@ export const handleCall: CallHandler = callHandler([...ARCH_CALLS, ...PSCI_CALLS
  * that no table names is written as hexadecimal.
  */
 export function callName(id: number): string {
+  const sdei = sdeiFunctionName(id);
+  if (sdei) return sdei;
   const short = (id & ~SMC64_BIT) >>> 0;
   const psci = Object.entries(PSCI_FUNCTIONS).find(([, found]) => found.id === short)?.[0];
   const name = ARCH_CALLS.find((call) => call.id === short)?.name ?? psci;

@@ -80,6 +80,7 @@ export function bootPlan(options: CheckedOptions, kernel: Uint8Array): BootPlan 
       cpu: profile.name,
       psciConduit: conduit,
       gic: options.gic,
+      sdei: options.sdei !== false,
       rngSeed: options.rngSeed,
       kaslrSeed: options.kaslrSeed,
     });

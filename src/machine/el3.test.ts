@@ -42,7 +42,7 @@ describe.each([
 
   it('SYSTEM_OFF and SYSTEM_RESET end the run', () => {
     const ends = [SYSTEM.OFF, SYSTEM.RESET].map((id) => {
-      const { machine } = guest(call(id).replace('CONDUIT', 'el3' in options ? 'hvc' : 'smc') + 'b .', options);
+      const { machine } = guest(`${call(id)} b .`.replace('CONDUIT', 'el3' in options ? 'hvc' : 'smc'), options);
       return machine.run({ steps: 100 }).reason;
     });
     expect(ends).toEqual(['poweroff', 'reset']);

@@ -4,6 +4,9 @@ import { VECTOR_OFFSETS } from '../arch/pstate.ts';
 import type { Pe } from '../cpu/pe.ts';
 import { WAIT } from '../cpu/waiting.ts';
 import { callName, handleCall } from '../firmware/firmware.ts';
+import type { SdeiDispatcher } from '../firmware/sdei/dispatcher.ts';
+import { isSdeiFunction } from '../firmware/sdei/functions.ts';
+import type { SdeiState } from '../firmware/sdei/records.ts';
 import {
   type Caller,
   type FirmwareHost,
@@ -42,10 +45,19 @@ export interface Surroundings {
  */
 export class Firmware implements FirmwareHost {
   private readonly around: Surroundings;
+  private readonly sdei: SdeiDispatcher | undefined;
   private readonly restart: (StartPoint | undefined)[] = [];
 
-  constructor(around: Surroundings) {
+  /** @param sdei - the dispatcher, or undefined where the interface is absent */
+  constructor(around: Surroundings, sdei?: SdeiDispatcher) {
     this.around = around;
+    this.sdei = sdei;
+  }
+
+  /** Cold reset: nothing is remembered. */
+  reset(): void {
+    this.restart.length = 0;
+    this.sdei?.reset();
   }
 
   get peCount(): number {
@@ -64,18 +76,20 @@ export class Firmware implements FirmwareHost {
   }
   /** ON_PENDING until the PE's first turn. */
   powerOn(pe: number, start: StartPoint): void {
+    this.sdei?.peTurnedOn(pe);
     this.start(pe, start);
     this.around.pes[pe]!.s.set32(PE_STATE.waitState, WAIT.STARTING);
   }
   powerOff(pe: number): void {
     this.around.pes[pe]!.s.set32(PE_STATE.waitState, WAIT.OFF);
+    this.sdei?.peTurnedOff(pe);
     this.around.endTurn();
   }
   suspend(pe: number, restart: StartPoint | undefined): void {
     const { s, wakes } = this.around.pes[pe]!;
     this.around.endTurn();
     // What would wake it is there already: down and up again at once.
-    if (wakes) return restart && this.start(pe, restart);
+    if (wakes) return restart && this.startAgain(pe, restart);
     this.restart[pe] = restart;
     s.set32(PE_STATE.waitState, WAIT.WFI);
   }
@@ -135,6 +149,11 @@ export class Firmware implements FirmwareHost {
       });
       return true;
     }
+    const fiq = vectorOffset === VECTOR_OFFSETS['Lower EL using AArch64'] + VECTOR_OFFSETS.FIQ;
+    if (fiq && pe.firmwareEvent) {
+      pe.exceptions.exceptionReturn();
+      return this.sdei!.dispatch(index);
+    }
     this.around.report(
       index,
       `exception to EL3 at vector 0x${vectorOffset.toString(16)}, ESR_EL3 0x${esr.toString(16)}: firmware has no handler and returns`,
@@ -153,29 +172,58 @@ export class Firmware implements FirmwareHost {
   private answer(caller: Caller): void {
     const { s } = this.around.pes[caller.pe]!;
     const x = Array.from({ length: SMCCC_REGISTERS }, (_, n) => s.x(n));
-    const result = handleCall(this, caller, x);
-    this.around.callMade(caller.pe, callName(Number(x[0]! & 0xffff_ffffn)), x.slice(1, 4), result?.[0]);
+    const id = Number(x[0]! & 0xffff_ffffn);
+    const result =
+      this.sdei && isSdeiFunction(id) ? this.sdeiCall(this.sdei, id, caller, x) : handleCall(this, caller, x);
+    this.around.callMade(caller.pe, callName(id), x.slice(1, 4), result?.[0]);
     result?.forEach((value, n) => {
       s.setX(n, value);
     });
     this.around.requestBoundary();
   }
 
+  private sdeiCall(sdei: SdeiDispatcher, id: number, caller: Caller, x: readonly bigint[]): bigint[] | undefined {
+    const entitled = caller.nonSecure && caller.callerEl === sdei.host.clientEl && caller.immediate === 0;
+    const result = sdei.call(caller.pe, id, x.slice(1, 6), entitled);
+    return result === undefined ? undefined : [result];
+  }
+
+  /**
+   * A PE that an SDEI event waits for is at a boundary: it arrives at EL3 as FIQ, which nothing below can mask; where
+   * there is no EL3, the handler is entered from here. False when nothing came of it.
+   */
+  interrupt(index: number): boolean {
+    const { exceptions, s } = this.around.pes[index]!;
+    if (s.els.el3 && exceptions.scr & Number(SCR_EL3.FIQ)) return exceptions.takeAsync(false, true);
+    return this.sdei?.dispatch(index) ?? false;
+  }
+
   /** A PE that was suspended with a restart address woke up. */
   woke(index: number): void {
     const at = this.restart[index];
-    if (at) this.start(index, at);
+    if (at) this.startAgain(index, at);
+  }
+  private startAgain(index: number, at: StartPoint): void {
+    this.sdei?.peRestarted(index);
+    this.start(index, at);
   }
 
-  /** Restart addresses of suspended PEs, for snapshots. */
-  state(): readonly ({ readonly entryPa: bigint; readonly contextId: bigint } | null)[] {
-    return this.around.pes.map((_, pe) => this.restart[pe] ?? null);
+  /** Restart addresses of suspended PEs and the dispatcher, for snapshots. */
+  state(): FirmwareState {
+    return { restart: this.around.pes.map((_, pe) => this.restart[pe] ?? null), sdei: this.sdei?.state() ?? null };
   }
-  load(state: readonly (StartPoint | null)[]): void {
-    state.forEach((at, pe) => {
+  load({ restart, sdei }: FirmwareState): void {
+    restart.forEach((at, pe) => {
       this.restart[pe] = at ?? undefined;
     });
+    if (sdei) this.sdei?.load(sdei);
   }
+}
+
+/** See `Firmware.state`. */
+export interface FirmwareState {
+  readonly restart: readonly (StartPoint | null)[];
+  readonly sdei: SdeiState | null;
 }
 
 /** Frequency of the system counter, as QEMU's `virt` has it: one count each 16 ns of virtual time. */

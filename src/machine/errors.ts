@@ -9,6 +9,7 @@ export type MachineErrorCode =
   | 'E_REGISTER'
   | 'E_ADDRESS'
   | 'E_SNAPSHOT'
+  | 'E_SDEI'
   | 'E_OPTION';
 
 /** A mistake of the machine's user: what was asked, what was found, what to do. */

@@ -19,6 +19,7 @@ import { EventQueue, PRIORITY } from './events.ts';
 import { type CheckedOptions, checkOptions, type MachineOptions } from './options.ts';
 import { checkSchedule, type Schedule } from './schedule.ts';
 import { Scheduler, stepLimit } from './scheduler.ts';
+import { MachineSdei } from './sdei.ts';
 import { TimerEvents } from './timer-events.ts';
 import type { MachineHooks, RunLimits, RunReason, Snapshot } from './types.ts';
 import { GuestView } from './view.ts';
@@ -53,6 +54,7 @@ export class Machine extends GuestView {
   protected readonly memory: GuestMemory;
   private readonly engine: Interpreter;
   private readonly firmware: Firmware | undefined;
+  private readonly dispatcher: MachineSdei | undefined;
   private readonly events = new EventQueue();
   private readonly timers: TimerEvents;
   private readonly scheduler: Scheduler;
@@ -93,7 +95,9 @@ export class Machine extends GuestView {
     this.devices.mapOn(this.bus);
     this.engine = buildEngine(options, this.pes, this.memory);
     this.scheduler = new Scheduler(this.pes, this.memory, RAM_PA, options.schedule);
-    this.firmware = options.firmware === 'typescript' ? new Firmware(this.surroundings()) : undefined;
+    const around = { ...this.surroundings(), gic: this.gic };
+    this.dispatcher = options.sdei ? new MachineSdei(options.sdei, around) : undefined;
+    this.firmware = options.firmware === 'typescript' ? new Firmware(around, this.dispatcher?.dispatcher) : undefined;
     this.whole = new WholeState(this.memory, {
       pes,
       events,
@@ -184,6 +188,7 @@ export class Machine extends GuestView {
     this.gic.reset();
     this.devices.reset();
     this.scheduler.reset();
+    this.firmware?.reset();
     for (const s of this.boot?.segments ?? []) this.writeMemory(s.addrPa, s.bytes);
     for (const p of this.options.programs ?? []) this.writeMemory(p.addrPa, p.bytes);
     const pe = this.pes[0]!;
@@ -205,6 +210,15 @@ export class Machine extends GuestView {
   }
   get rtc(): Pl031 {
     return this.devices.rtc;
+  }
+  /**
+   * The SDEI dispatcher of the firmware.
+   *
+   * @throws MachineError `E_SDEI` on a machine without one
+   */
+  get sdei(): MachineSdei {
+    if (this.dispatcher) return this.dispatcher;
+    throw new MachineError('E_SDEI', 'sdei: this machine has no dispatcher. Make it without `sdei: false`.');
   }
   /** Holds the board's power key down, or lets it go. Linux takes a press as the wish to power off. */
   powerKey(pressed: boolean): void {
@@ -296,6 +310,7 @@ export class Machine extends GuestView {
         if (wait) return { reason: wait };
         continue;
       }
+      if (pe.firmwareEvent && this.firmware?.interrupt(pe.s.index)) continue;
       if (pe.wakes && pe.exceptions.takeAsync(pe.irq, pe.fiq)) continue;
       if (pe.debug.armed && pe.debug.takePending()) continue;
       this.grant(pe, limit);

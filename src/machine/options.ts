@@ -7,6 +7,7 @@ import type { VirtioInterface } from '../devices/virtio/transport.ts';
 import { VIRTIO_MMIO_SLOTS } from './board/virt.ts';
 import { MachineError } from './errors.ts';
 import { checkSchedule, type Schedule } from './schedule.ts';
+import { type CheckedSdei, checkSdei, type SdeiOptions } from './sdei.ts';
 
 /** Who answers at EL3 (or, without EL3, at HVC). */
 export type FirmwareChoice =
@@ -52,6 +53,8 @@ export interface MachineOptions {
   readonly schedule?: Schedule;
   /** Default `typescript`. */
   readonly firmware?: FirmwareChoice;
+  /** The Software Delegated Exception Interface of the `typescript` firmware; false for none. Default: on. */
+  readonly sdei?: false | SdeiOptions;
   /** `interpreter`: no compiled regions; slower, the same steps. Default `compiled`. */
   readonly engine?: 'compiled' | 'interpreter';
   /** Seconds since 1970 that the RTC shows at virtual time 0. */
@@ -85,6 +88,7 @@ export interface CheckedOptions extends MachineOptions {
   readonly gic: 2 | 3;
   readonly schedule: Schedule;
   readonly firmware: FirmwareChoice;
+  readonly sdei: false | CheckedSdei;
 }
 
 const MIB = 2 ** 20;
@@ -120,7 +124,7 @@ function checkGic({ gic = 3, gicPriorityBits: bits = 5 }: MachineOptions, els: I
 /**
  * Fills in defaults.
  *
- * @throws MachineError `E_CPUS`, `E_MEMORY`, `E_CPU`, `E_GIC` when a value is impossible
+ * @throws MachineError `E_CPUS`, `E_MEMORY`, `E_CPU`, `E_GIC`, `E_SDEI` when a value is impossible
  */
 export function checkOptions(options: MachineOptions): CheckedOptions {
   const cpus = options.cpus ?? 1;
@@ -152,7 +156,9 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
   const schedule = checkSchedule(options.schedule ?? { kind: 'round-robin' }, cpus);
   const gic = checkGic(options, els);
   const profile = gic === 3 ? known : withoutGicRegisters(known);
-  return { ...options, cpus, memoryBytes, profile, els, gic, schedule, firmware: options.firmware ?? 'typescript' };
+  const firmware = options.firmware ?? 'typescript';
+  const sdei = firmware === 'typescript' && options.sdei !== false && checkSdei(options.sdei ?? {});
+  return { ...options, cpus, memoryBytes, profile, els, gic, schedule, firmware, sdei };
 }
 
 /** @throws MachineError `E_OPTION` */

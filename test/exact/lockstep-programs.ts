@@ -14,18 +14,18 @@ export const CODE_VA = 0x4800_0000n;
 export const DATA_VA: bigint = CODE_VA + 0x8000n;
 const UART_VA: bigint = CODE_VA + 0xd000n;
 export const PAGE = 0x1000;
-/** Words in the pool from which programs overwrite their own instructions, and behind them descriptors. */
+/** Words in the pool from which programs overwrite their own instructions. */
 const POOL_WORDS = 64;
 const L3_PA = TABLES_PA + 0x2000n;
 const POOL_PA = PAGES_PA + 8n * BigInt(PAGE);
 
 /** Instructions on the first page, and on the second. */
-const LINES = [90, 40] as const;
+const LINES = [128, 40] as const;
 const CONDITIONS = ['eq', 'ne', 'cs', 'cc', 'mi', 'pl', 'vs', 'vc', 'hi', 'ls', 'ge', 'lt', 'gt', 'le', 'al'];
 
 /**
  * Boot code that ends at `ready` with an ERET to the program, and vectors: a synchronous exception is skipped, an
- * interrupt sets the timer anew and every fourth time sends the program back to its top.
+ * interrupt sets the timer anew and half of the times sends the program to some line of its first page.
  */
 export const SYSTEM = `
         .equ    TOP, ${CODE_VA}
@@ -94,16 +94,19 @@ skip:   mrs     x27, ELR_EL1
 irq:    mrs     x25, ICC_IAR1_EL1
         msr     ICC_EOIR1_EL1, x25
         mrs     x26, CNTVCT_EL0
-        and     x27, x26, #0x1f
+        and     x27, x26, #7
         add     x26, x26, x27
-        add     x26, x26, #5
+        add     x26, x26, #3
         msr     CNTV_CVAL_EL0, x26
         mrs     x27, TPIDR_EL1
-        add     x27, x27, #1
+        ldr     x25, =0x9e3779b97f4a7c15
+        add     x27, x27, x25
         msr     TPIDR_EL1, x27
-        tst     x27, #3
-        b.ne    1f
-        ldr     x27, =TOP
+        mul     x27, x27, x25
+        tbnz    x27, #40, 1f
+        lsr     x27, x27, #57
+        ldr     x25, =TOP
+        add     x27, x25, x27, lsl #2
         msr     ELR_EL1, x27
 1:      eret
         .ltorg
@@ -308,26 +311,33 @@ function branchInstruction(rng: Rng, label: Label): string {
     `cbnz ${x(rng)}, ${label()}`,
     `tbnz ${w(rng)}, #${rng.below(32)}, ${label()}`,
     `tbz ${x(rng)}, #${rng.below(64)}, ${label()}`,
-    `b ${label()}`,
     `bl ${label(true)}`,
     `adr x30, ${label()}`,
     `ret`,
   ]);
 }
 
-/** Every so many rounds of the program: overwrite an instruction, or map other pages. */
+/** Entries of the last table, and the bits of the address in which their two pages differ. */
+const OTHER_PAGES = [
+  [0, 0x2000],
+  [0, 0x2000],
+  [1, 0x2000],
+  [8, 0x3000],
+  [9, 0x1000],
+] as const;
+
+/** Every so many times: overwrite an instruction, or map other pages. */
 function change(rng: Rng): string[] {
-  const mask = 2 ** (2 + rng.below(5)) - 1;
+  const mask = 2 ** (1 + rng.below(4)) - 1;
   const code = rng.below(2);
   const overwrite = [
     `ldr w17, [x29, #${4 * rng.below(POOL_WORDS)}]`,
     `str w17, [x24, #${code * PAGE + 4 * rng.below(LINES[code]!)}]`,
   ];
-  const slot = rng.pick([0, 0, 1, 8, 9]);
-  const descriptor = 4 * POOL_WORDS + 8 * (slot * 2 + rng.below(2));
-  const remap = [`ldr x17, [x29, #${descriptor}]`, `str x17, [x28, #${8 * slot}]`];
+  const [slot, toggle] = rng.pick(OTHER_PAGES);
+  const remap = [`ldr x17, [x28, #${8 * slot}]`, `eor x17, x17, #${toggle}`, `str x17, [x28, #${8 * slot}]`];
   const body = rng.percent(60) ? overwrite : [...remap, ...(rng.percent(50) ? ['tlbi vmalle1'] : [])];
-  return [`and x18, x23, #${mask}`, `cbnz x18, . + ${4 * (body.length + 1)}`, ...body];
+  return ['add x23, x23, #1', `and x18, x23, #${mask}`, `cbnz x18, . + ${4 * (body.length + 1)}`, ...body];
 }
 
 /** A program of two pages; both versions of one program have the same labels in the same places. */
@@ -347,37 +357,25 @@ function source(rng: Rng, changes: boolean): string {
       if (kind < 18) lines.push(branchInstruction(rng, to));
       else if (kind < 42) lines.push(flagInstruction(rng));
       else if (kind < 66) lines.push(memoryInstruction(rng));
-      else if (kind < 70 && changes) lines.push(...change(rng));
+      else if (kind < 73 && changes) lines.push(...change(rng));
       else lines.push(otherInstruction(rng));
     }
     lines.length = count - 1;
     return [...lines, end].map((line, n) => `l${from + n}: ${line}`);
   };
   return [
-    ...page(0, first, ['add x23, x23, #1', 'ror x6, x6, #7', 'adr x30, l0'], 'b l0'),
+    ...page(0, first, ['ror x6, x6, #7', 'adr x30, l7'], 'b l0'),
     `.balign ${PAGE}`,
     ...page(first, second, [], 'ret'),
   ].join('\n');
 }
 
-function pool(rng: Rng, el0: boolean): Uint8Array {
+/** Instructions for programs to overwrite their own with. */
+function pool(rng: Rng): Uint8Array {
   const words = Array.from({ length: POOL_WORDS }, () =>
     rng.percent(70) ? flagInstruction(rng) : rng.percent(80) ? memoryInstruction(rng) : otherInstruction(rng),
   );
-  const bytes = new Uint8Array(4 * POOL_WORDS + 8 * 20);
-  bytes.set(assemble(words.join('\n')).bytes);
-  const view = new DataView(bytes.buffer);
-  for (const [slot, pages] of [
-    [0, [0, 2]],
-    [1, [1, 3]],
-    [8, [4, 7]],
-    [9, [5, 4]],
-  ] as const)
-    pages.forEach((page, n) => {
-      const descriptor = (PAGES_PA + BigInt(page * PAGE)) | NORMAL_PAGE | (el0 ? EL0 : 0n);
-      view.setBigUint64(4 * POOL_WORDS + 8 * (slot * 2 + n), descriptor, true);
-    });
-  return bytes;
+  return assemble(words.join('\n')).bytes;
 }
 
 /** A random program. @param changes - whether it overwrites its code and changes its translations */
@@ -395,7 +393,7 @@ export function lockstepProgram(rng: Rng, changes: boolean): LockstepProgram {
   const data = new Uint8Array(4 * PAGE);
   for (let at = 0; at < data.length; at++) data[at] = rng.below(256);
   memory.set(PAGES_PA + BigInt(4 * PAGE), data);
-  memory.set(POOL_PA, pool(rng, el === 0));
+  memory.set(POOL_PA, pool(rng));
   const table = new Uint8Array(3 * PAGE);
   const view = new DataView(table.buffer);
   for (const [at, descriptor] of tables(el === 0)) view.setBigUint64(at, descriptor, true);

@@ -5,6 +5,7 @@ import { A64 } from '../../src/isa/table.ts';
 import type { Machine } from '../../src/machine/machine.ts';
 import { Random } from '../differential/random.ts';
 import { guest, MMU_ON, SMALL_BYTES } from '../exact/guests.ts';
+import { PeRig } from '../support/pe-rig.ts';
 import { ARENAS, Arena } from './arena.ts';
 import { Campaign } from './campaign.ts';
 import { CODE_PA, program, RAM_PA } from './words.ts';
@@ -303,5 +304,65 @@ vectors: .space 0x200
     expect(machine.readRegister(0, 'X5')).toBe(0n);
     expect(machine.readRegister(0, 'X3') >> 26n).toBe(0x22n);
     expect(machine.readRegister(0, 'FAR_EL1')).toBe(symbols.get('target')! + 1n);
+  });
+});
+
+describe('translations that are cached are never stale', () => {
+  const VALID_NORMAL = 0x703n;
+  const BLOCK_NORMAL = 0x701n;
+
+  /** Descriptors, or other values of 64 bits, at physical addresses. */
+  function put(pe: PeRig, values: Readonly<Record<number, bigint>>): void {
+    for (const [at, value] of Object.entries(values)) {
+      const bytes = new Uint8Array(8);
+      new DataView(bytes.buffer).setBigUint64(0, value, true);
+      pe.machine.writeMemory(BigInt(at), bytes);
+    }
+  }
+  function translateFrom(pe: PeRig, t0sz: bigint, table: bigint): void {
+    pe.write('TCR_EL1', t0sz | (1n << 23n) | (2n << 32n))
+      .write('TTBR0_EL1', table)
+      .write('MAIR_EL1', 0xffn);
+    pe.write('SCTLR_EL1', pe.read('SCTLR_EL1') | 1n);
+  }
+
+  it('a store that changes the descriptor it was translated by counts for the next access', () => {
+    const pe = new PeRig();
+    put(pe, { [0x4000_1008]: 0x4000_2003n, [0x4000_2000]: 0x4000_3003n, [0x4000_5018]: 0x77n });
+    // Level 3 maps itself and the code, where they are.
+    for (const page of [3, 256])
+      put(pe, { [0x4000_3000 + 8 * page]: BigInt(0x4000_0000 + 4096 * page) | VALID_NORMAL });
+    translateFrom(pe, 25n, 0x4000_1000n);
+    pe.write('X1', 0x4000_5000n | VALID_NORMAL).write('X2', 0x4000_3018n);
+    expect(pe.run('ldr x3, [x2]\n str x1, [x2]\n ldr x4, [x2]')).toBeUndefined();
+    expect([pe.read('X3'), pe.read('X4')]).toEqual([0x4000_3000n | VALID_NORMAL, 0x77n]);
+  });
+
+  it('a first table in the middle of a page is watched as well', () => {
+    const pe = new PeRig();
+    const table = 0x4000_2080;
+    put(pe, { [table]: 0x4000_0000n | BLOCK_NORMAL, [table + 8]: 0x4020_0000n | BLOCK_NORMAL });
+    put(pe, { [0x4020_0000]: 1n, [0x4040_0000]: 2n });
+    // 25 bits of VA: one table of 16 blocks at level 2. The code is at 1 MiB there.
+    translateFrom(pe, 39n, BigInt(table));
+    pe.write('X1', 0x4040_0000n | BLOCK_NORMAL)
+      .write('X2', 0x2088n)
+      .write('X5', 0x20_0000n);
+    // ldr x3, [x5]; str x1, [x2]; ldr x4, [x5]
+    pe.machine.writeMemory(BigInt(CODE_PA), program([0xf940_00a3, 0xf900_0041, 0xf940_00a4]));
+    pe.write('PSTATE', 0x3c5n).write('PC', 0x10_0000n);
+    pe.machine.run({ steps: 3 });
+    expect([pe.read('X3'), pe.read('X4')]).toEqual([1n, 2n]);
+  });
+
+  it('what SCTLR_EL1.A asks for is checked at an address that was used before', () => {
+    const pe = new PeRig();
+    put(pe, { [0x4000_1008]: 0x4000_0000n | BLOCK_NORMAL });
+    translateFrom(pe, 25n, 0x4000_1000n);
+    pe.write('X2', 0x4020_0000n);
+    expect(pe.run('ldr x3, [x2]\n ldur x3, [x2, #1]\n stur x3, [x2, #3]')).toBeUndefined();
+    pe.write('SCTLR_EL1', pe.read('SCTLR_EL1') | 2n);
+    expect(pe.run('ldr x3, [x2]\n ldur x3, [x2, #1]')).toMatchObject({ el: 1, ec: 0x25n, iss: 0x21n });
+    expect(pe.run('str x3, [x2]\n stur x3, [x2, #3]')).toMatchObject({ el: 1, ec: 0x25n, iss: 0x61n });
   });
 });

@@ -61,6 +61,8 @@ export class Gicv2Core {
   readonly hppiGroup: Uint8Array;
   /** Bit 0 IRQ, bit 1 FIQ: what the host was last told. */
   readonly signalled: Uint8Array;
+  /** Running priority that firmware holds a PE at, PRIORITY_IDLE for none; follows from the firmware's state. */
+  readonly held: Uint8Array;
 
   constructor(host: Gicv2Host, options: Gicv2Options) {
     const { pes, securityStates, spis = 224 } = options;
@@ -81,6 +83,7 @@ export class Gicv2Core {
     this.hppiPriority = new Uint8Array(pes);
     this.hppiGroup = new Uint8Array(pes);
     this.signalled = new Uint8Array(pes);
+    this.held = new Uint8Array(pes).fill(PRIORITY_IDLE);
     this.resetRegisters();
   }
 
@@ -152,6 +155,7 @@ export class Gicv2Core {
 
   /** Whether the highest priority pending interrupt passes GICC_PMR and would preempt what runs. */
   canSignal(pe: number): boolean {
+    if (this.held[pe] !== PRIORITY_IDLE) return false;
     const cpu = this.cpus[pe];
     const priority = this.hppiPriority[pe];
     if (priority >= cpu.pmr) return false;

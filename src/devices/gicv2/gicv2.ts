@@ -1,7 +1,8 @@
 import type { Device, PlainData } from '../device.ts';
 import type { Gic } from '../gic.ts';
+import { FirmwareInterrupts } from '../gic-firmware.ts';
 import { numbers, section } from '../gicv3/bank.ts';
-import { Gicv2Core, type Gicv2Host, type Gicv2Options, PRIORITY_MASK } from './core.ts';
+import { Gicv2Core, type Gicv2Host, type Gicv2Options, PRIORITY_MASK, SPI_FIRST } from './core.ts';
 import { CpuInterfaces } from './cpu-interface.ts';
 import { Distributor } from './distributor.ts';
 import { GICC_CTLR } from './maps.ts';
@@ -31,12 +32,14 @@ export class Gicv2 implements Gic {
   readonly distributor: Device;
   /** The CPU interfaces' frame, 8 KiB: each PE finds its own there. */
   readonly cpuInterfaces: Device;
+  readonly firmware: FirmwareInterrupts;
   readonly #core: Gicv2Core;
 
   constructor(host: Gicv2Host, options: Gicv2Options) {
     this.#core = new Gicv2Core(host, options);
     this.distributor = new Distributor(this.#core);
     this.cpuInterfaces = new CpuInterfaces(this.#core);
+    this.firmware = this.#firmwareInterrupts(this.#core);
   }
 
   /**
@@ -50,7 +53,20 @@ export class Gicv2 implements Gic {
     if (!(intid >= 16 && this.#core.exists(intid) && pe >= 0 && pe < this.#core.pes)) {
       throw new Error(`GICv2: no wire for INTID ${intid} of PE ${pe}`);
     }
-    this.#core.setLine(intid, level, pe);
+    if (!this.firmware.intercept?.(intid, level, pe)) this.#core.setLine(intid, level, pe);
+  }
+
+  #firmwareInterrupts(core: Gicv2Core): FirmwareInterrupts {
+    return new FirmwareInterrupts({
+      pes: core.pes,
+      priorityMask: PRIORITY_MASK,
+      held: core.held,
+      exists: (intid) => core.exists(intid),
+      twoStates: () => core.securityStates === 2,
+      place: (intid, pe) => ({ ...core.place(intid, pe), n: intid < SPI_FIRST ? intid : intid - SPI_FIRST }),
+      route: () => undefined,
+      updateAll: () => core.updateAll(),
+    });
   }
 
   /** There are no System registers in GICv2: they are UNDEFINED. */

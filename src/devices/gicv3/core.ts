@@ -83,6 +83,8 @@ export class GicCore {
   readonly hppiGroup: Uint8Array;
   /** Bit 0 IRQ, bit 1 FIQ: what the host was last told. */
   readonly signalled: Uint8Array;
+  /** Running priority that firmware holds a PE at, PRIORITY_IDLE for none; follows from the firmware's state. */
+  readonly held: Uint8Array;
 
   constructor(host: Gicv3Host, options: Gicv3Options) {
     const { pes, mpidrAffinities, securityStates, priorityBits = 5, spis = 224 } = options;
@@ -117,6 +119,7 @@ export class GicCore {
     this.hppiPriority = new Uint8Array(pes);
     this.hppiGroup = new Uint8Array(pes);
     this.signalled = new Uint8Array(pes);
+    this.held = new Uint8Array(pes).fill(PRIORITY_IDLE);
     this.resetRegisters();
   }
 
@@ -273,6 +276,7 @@ export class GicCore {
    * IHI 0069, "Interrupt prioritization": strictly more urgent than PMR and, in its group bits, than what is active.
    */
   canSignal(pe: number): boolean {
+    if (this.held[pe] !== PRIORITY_IDLE) return false;
     const cpu = this.cpus[pe];
     const priority = this.hppiPriority[pe];
     if (priority >= cpu.pmr) return false;

@@ -65,7 +65,7 @@ export class CpuInterfaces {
       case 'ICC_PMR_EL1':
         return isShiftedView(ctx) ? toNonSecureRunning(cpu.pmr) & this.#core.priorityMask : cpu.pmr;
       case 'ICC_RPR_EL1':
-        return isShiftedView(ctx) ? toNonSecureRunning(cpu.runningPriority()) : cpu.runningPriority();
+        return this.#readRpr(pe, cpu, ctx);
       case 'ICC_BPR0_EL1':
         return cpu.bpr0;
       case 'ICC_BPR1_EL1':
@@ -158,6 +158,11 @@ export class CpuInterfaces {
         this.#core.signal(pe);
         return;
     }
+  }
+
+  #readRpr(pe: number, cpu: CpuState, ctx: IccContext): number {
+    const running = Math.min(cpu.runningPriority(), this.#core.held[pe]);
+    return isShiftedView(ctx) ? toNonSecureRunning(running) : running;
   }
 
   /** A redirected access: reads as nothing pending, or zero. */

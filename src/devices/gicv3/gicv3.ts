@@ -1,6 +1,7 @@
 import type { Device, PlainData } from '../device.ts';
+import { FirmwareInterrupts } from '../gic-firmware.ts';
 import { numbers, section } from './bank.ts';
-import { GicCore, type Gicv3Host, type Gicv3Options } from './core.ts';
+import { GicCore, type Gicv3Host, type Gicv3Options, SPI_FIRST } from './core.ts';
 import { CpuInterfaces } from './cpu-interface.ts';
 import { Distributor } from './distributor.ts';
 import { type IccContext, type IccName, type IccOutcome, iccAccess } from './icc.ts';
@@ -42,6 +43,8 @@ export class Gicv3 {
   readonly distributor: Device;
   /** The redistributors' frames, 128 KiB for each PE. */
   readonly redistributors: Device;
+  /** The controller as firmware uses it. */
+  readonly firmware: FirmwareInterrupts;
   readonly #core: GicCore;
   readonly #cpuInterfaces: CpuInterfaces;
 
@@ -50,6 +53,7 @@ export class Gicv3 {
     this.#cpuInterfaces = new CpuInterfaces(this.#core);
     this.distributor = new Distributor(this.#core);
     this.redistributors = new Redistributors(this.#core);
+    this.firmware = this.#firmwareInterrupts(this.#core);
   }
 
   /**
@@ -63,7 +67,23 @@ export class Gicv3 {
     if (!(intid >= 16 && this.#core.exists(intid) && pe >= 0 && pe < this.#core.pes)) {
       throw new Error(`GICv3: no wire for INTID ${intid} of PE ${pe}`);
     }
-    this.#core.setLine(intid, level, pe);
+    if (!this.firmware.intercept?.(intid, level, pe)) this.#core.setLine(intid, level, pe);
+  }
+
+  #firmwareInterrupts(core: GicCore): FirmwareInterrupts {
+    return new FirmwareInterrupts({
+      pes: core.pes,
+      priorityMask: core.priorityMask,
+      held: core.held,
+      exists: (intid) => core.exists(intid),
+      twoStates: () => !core.ds,
+      place: (intid, pe) => {
+        const n = intid < SPI_FIRST ? intid : intid - SPI_FIRST;
+        return { bank: core.bankOf(intid, pe), word: n >> 5, bit: 1 << (n & 31), n };
+      },
+      route: (intid, low, high) => core.setRoute(intid - SPI_FIRST, low, high),
+      updateAll: () => core.updateAll(),
+    });
   }
 
   /**

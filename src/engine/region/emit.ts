@@ -8,7 +8,7 @@ import { OP } from '../wasm/opcodes.ts';
 import { RegionCode } from './code.ts';
 import type { BasicBlock, RegionInstruction } from './discover.ts';
 import { emitShortForm, FLAGS, type FlagsKind, hasShortForm } from './flags.ts';
-import { InstructionEmitter, isX, slotOf } from './instruction.ts';
+import { InstructionEmitter, isX, slotOf, writesFlags } from './instruction.ts';
 import { type Structure, structureOf } from './structure.ts';
 
 /** Name of the imported function that works flags out; see `flagsFunction`. */
@@ -165,7 +165,7 @@ export class RegionEmitter {
     if (emitter.mayResume) {
       // A call in this instruction asked for the boundary behind it.
       c.get(this.bail).if();
-      this.leave(index + 1);
+      this.leave(index + 1, writesFlags(fragment.body));
       c.end();
     }
   }
@@ -191,10 +191,10 @@ export class RegionEmitter {
     this.sync(0);
     this.code.i32(this.recordOf(index)).op(OP.return);
   }
-  /** As `exit`, when the budget in the PE's block is already right. */
-  private leave(index: number): void {
+  /** As `exit`, when the PE's block is already right, but for flags made since: a listener may have written them. */
+  private leave(index: number, flagsMade: boolean): void {
     const c = this.code;
-    if (this.writesFlags) {
+    if (flagsMade) {
       c.get(CPU);
       this.flags();
       c.mem(OP.i32_store, PE_STATE.NZCV.offset);
@@ -209,14 +209,8 @@ export class RegionEmitter {
   /** After a call that went on: it may have ended the grant. */
   resumed(): void {
     const c = this.code;
-    c.get(CPU)
-      .mem(OP.i32_load, PE_DERIVED.budget.offset)
-      .i32(this.rest)
-      .op(OP.i32_sub)
-      .tee(this.left)
-      .i32(0)
-      .op(0x48)
-      .set(this.bail);
+    c.get(CPU).mem(OP.i32_load, PE_DERIVED.budget.offset).tee(this.bail).i32(this.rest).op(OP.i32_sub).set(this.left);
+    c.get(this.bail).op(OP.i32_eqz).set(this.bail);
   }
 
   // --- registers and flags ---

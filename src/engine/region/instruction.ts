@@ -159,7 +159,8 @@ export class InstructionEmitter extends HandlerEmitter {
   }
 }
 
-function writesFlags(nodes: readonly IrNode[]): boolean {
+/** Whether nodes set NZCV somewhere. */
+export function writesFlags(nodes: readonly IrNode[]): boolean {
   return nodes.some(
     (n) =>
       (n.op === 'set' && n.field === PE_STATE.NZCV) || (n.op === 'if' && (writesFlags(n.yes) || writesFlags(n.no))),

@@ -36,7 +36,7 @@ export const CLASS_PRIORITY = { normal: 0x70, critical: 0x60 } as const;
 /** What became of an event that the firmware raised. */
 export type Raised = 'accepted' | 'refused';
 
-/** One dispatcher for all PEs. All state is in `events` and `pes`; `claims` follows from it. */
+/** One dispatcher for all PEs. All state is in `events` and `pes`; `claims` and `watched` follow from it. */
 export class SdeiDispatcher {
   readonly host: SdeiHost;
   readonly config: SdeiConfiguration;
@@ -47,6 +47,8 @@ export class SdeiDispatcher {
   private readonly order: readonly EventRecord[];
   /** The event each PE is to take next. */
   private readonly claims: (EventRecord | undefined)[] = [];
+  /** Interrupts of registered events; follows from the records. */
+  private readonly watched = new Set<number>();
 
   constructor(host: SdeiHost, config: SdeiConfiguration) {
     this.host = host;
@@ -133,8 +135,8 @@ export class SdeiDispatcher {
 
   /** The wire of an interrupt changed. True when it is the firmware's, and so not the interrupt controller's. */
   lineChanged(intid: number, level: boolean, pe: number): boolean {
-    const record = this.events.find((r) => r.intid === intid);
-    if (!record) return false;
+    if (!this.watched.has(intid)) return false;
+    const record = this.events.find((r) => r.intid === intid)!;
     const handler = this.handlerOf(record, pe);
     if (!(handler.state & 1)) return false;
     if (handler.line === level) return true;
@@ -168,8 +170,10 @@ export class SdeiDispatcher {
   evaluate(): void {
     const before = [...this.claims];
     this.claims.length = 0;
+    this.watched.clear();
     for (const record of this.order) {
       record.handlers.forEach((handler, n) => {
+        if (record.intid !== null && handler.state & 1) this.watched.add(record.intid);
         const triggered = handler.latch || (handler.line && !handler.edge);
         if (handler.state !== 3 || !triggered) return;
         for (const pe of this.targets(record, n)) {

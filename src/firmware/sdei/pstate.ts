@@ -19,7 +19,7 @@ export interface ClientRegime {
 const SCTLR = { SPAN: 1n << 23n, DSSBS: 1n << 44n, SPINTMASK: 1n << 62n } as const;
 const BTYPE = 3 << SPSR_FIELDS.BTYPE[1];
 /** Bits of SPSR that mean something only in AArch32: T, E, IT, GE and Q. */
-const AARCH32_ONLY = 0x080f_fe20;
+const AARCH32_ONLY = 0x0e0f_fe20;
 
 /** Mode of the client with its own stack pointer, everything masked. */
 export function bareHandlerPstate(clientEl: 1 | 2): number {

@@ -105,6 +105,8 @@ export interface VirtDeviceTreeOptions {
   readonly cpu: 'full' | 'cortex-a57';
   /** Instruction that reaches PSCI; null leaves the node out, as when the guest's own EL3 firmware answers. */
   readonly psciConduit: 'smc' | 'hvc' | null;
+  /** The firmware offers SDEI, by the instruction that reaches PSCI; default false. */
+  readonly sdei?: boolean;
   /** Architecture version of the GIC; default 3. */
   readonly gic?: 2 | 3;
   /** Kernel command line. */
@@ -147,6 +149,11 @@ function psciNode(method: 'smc' | 'hvc'): FdtNode {
     cpu_off: 0x8400_0002,
     cpu_on: 0xc400_0003,
   });
+}
+
+/** The client learns that SDEI is there, not which events are (arm,sdei.txt of the DT bindings). */
+function sdeiNode(method: 'smc' | 'hvc'): FdtNode {
+  return fdtNode('firmware', {}, [fdtNode('sdei', { compatible: 'arm,sdei-1.0', method })]);
 }
 
 function gicNode(version: 2 | 3): FdtNode {
@@ -295,6 +302,7 @@ export function virtDeviceTree(options: VirtDeviceTreeOptions): FdtTree {
     },
     [
       ...(psciConduit === null ? [] : [psciNode(psciConduit)]),
+      ...(psciConduit !== null && options.sdei ? [sdeiNode(psciConduit)] : []),
       fdtNode('memory@40000000', {
         device_type: 'memory',
         reg: dtReg({ basePa: VIRT_MEMORY_MAP.ram.basePa, sizeBytes: ramSizeBytes }),
