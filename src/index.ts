@@ -15,6 +15,10 @@ export type { VirtioBlkOptions } from './devices/virtio/blk.ts';
 export { type BlockBackend, memoryBackend } from './devices/virtio/block-store.ts';
 export type { NetBackend } from './devices/virtio/net.ts';
 export { BootError, type BootErrorCode } from './firmware/boot/error.ts';
+export type { SdeiProfile } from './firmware/sdei/choices.ts';
+export type { SdeiEvent } from './firmware/sdei/events.ts';
+export type { SdeiVersion } from './firmware/sdei/functions.ts';
+export type { SdeiState } from './firmware/sdei/records.ts';
 // A64 as text, in both directions.
 export {
   type Assembled,
@@ -40,6 +44,7 @@ export {
   MEMORY_BYTES_STEP,
   type ProgramImage,
 } from './machine/options.ts';
+export type { MachineSdei, SdeiListener, SdeiOptions } from './machine/sdei.ts';
 
 // Device trees as bytes, in both directions.
 export { decodeFdt, type FdtDecoded, type FdtFinding } from './tables/fdt/decode.ts';

@@ -10,6 +10,7 @@ export interface MachineRequest {
   readonly memoryBytes?: number;
   readonly cpu?: 'full' | 'cortex-a57';
   readonly gic?: 2 | 3;
+  readonly sdei?: false | { readonly version?: '1.0' | '1.1'; readonly profile?: 'spec' | 'tf-a' };
   /** Disks, in order; the command owns their files. */
   readonly drives?: readonly { readonly backend: BlockBackend }[];
   readonly virtioRng?: boolean;

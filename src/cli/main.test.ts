@@ -30,6 +30,18 @@ describe('the request for a machine', () => {
     });
   });
 
+  it('SDEI: on by default, off, or with a version and a profile', async () => {
+    const host = new FakeHost(() => 'poweroff');
+    await main([...RUN, '--sdei', 'off'], host, '1');
+    await main([...RUN, '--sdei', 'on'], host, '1');
+    await main([...RUN, '--sdei-version', '1.1', '--sdei-profile', 'tf-a'], host, '1');
+    expect(host.requests.map((request) => request.sdei)).toEqual([
+      false,
+      undefined,
+      { version: '1.1', profile: 'tf-a' },
+    ]);
+  });
+
   it('a compressed kernel is unpacked, alone and as EFI zboot; an initrd is not', async () => {
     const host = new FakeHost(() => 'poweroff');
     const packed = gzipSync(Buffer.from('the kernel'));
@@ -71,6 +83,10 @@ describe('mistakes: exit 2 and one message that says what to do', () => {
     ['bad number of CPUs', [...RUN, '--cpus', 'two'], /--cpus 'two': not a count/],
     ['no CPU', [...RUN, '--cpus', '0'], /at least one CPU/],
     ['no such GIC', [...RUN, '--gic', '4'], /--gic '4': no such interrupt controller/],
+    ['neither on nor off', [...RUN, '--sdei', 'maybe'], /--sdei 'maybe': no such value\. Known: on, off/],
+    ['no such version of SDEI', [...RUN, '--sdei-version', '2.0'], /--sdei-version '2\.0': .*Known: 1\.0, 1\.1/],
+    ['no such profile of SDEI', [...RUN, '--sdei-profile', 'x'], /--sdei-profile 'x': .*Known: spec, tf-a/],
+    ['SDEI off and a version', [...RUN, '--sdei', 'off', '--sdei-version', '1.0'], /--sdei off: .*Leave out one/],
     ['unknown processor', [...RUN, '--cpu', 'z80'], /--cpu 'z80': no such processor\. Known: full, cortex-a57/],
     ['bad regex', [...RUN, '--until', '('], /--until \/\(\/: not a regular expression/],
     ['bad rule', [...RUN, '--on', 'never'], /--on 'never': column 1: no trigger/],

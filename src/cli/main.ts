@@ -23,6 +23,9 @@ interface RunFlags {
   readonly memory: string;
   readonly cpu: string;
   readonly gic?: string;
+  readonly sdei?: string;
+  readonly sdeiVersion?: string;
+  readonly sdeiProfile?: string;
   readonly until?: string;
   readonly failOn?: string;
   readonly maxSteps?: string;
@@ -66,6 +69,25 @@ function parseGic(version: string): 2 | 3 {
   throw new UsageError('E_GIC', `--gic '${version}': no such interrupt controller. Known: 2, 3.`);
 }
 
+/** One of the known values of an option, or undefined where it was not given. */
+function oneOf<T extends string>(option: string, value: string | undefined, known: readonly T[]): T | undefined {
+  const found = known.find((name) => name === value);
+  if (value === undefined || found !== undefined) return found;
+  throw new UsageError('E_SDEI', `${option} '${value}': no such value. Known: ${known.join(', ')}.`);
+}
+
+function parseSdei(flags: RunFlags): MachineRequest['sdei'] {
+  const onOff = oneOf('--sdei', flags.sdei, ['on', 'off']);
+  const version = oneOf('--sdei-version', flags.sdeiVersion, ['1.0', '1.1']);
+  const profile = oneOf('--sdei-profile', flags.sdeiProfile, ['spec', 'tf-a']);
+  if (onOff !== 'off') return version || profile ? { version, profile } : undefined;
+  if (version === undefined && profile === undefined) return false;
+  throw new UsageError(
+    'E_SDEI',
+    '--sdei off: with it there is neither --sdei-version nor --sdei-profile. Leave out one.',
+  );
+}
+
 function parseCpus(text: string): number {
   const cpus = parseCount('--cpus', text);
   if (cpus < 1) throw new UsageError('E_CPUS', `--cpus '${text}': a machine has at least one CPU. Give 1 or more.`);
@@ -80,6 +102,7 @@ function machineRequest(flags: RunFlags, host: Host): MachineRequest {
     memoryBytes: parseSize('--memory', flags.memory),
     cpu: parseCpu(flags.cpu),
     gic: flags.gic === undefined ? undefined : parseGic(flags.gic),
+    sdei: parseSdei(flags),
   };
   const drives = flags.drive.map(parseDrive);
   const devices = parseDevices(flags.device);
@@ -151,6 +174,9 @@ function buildProgram(host: Host, version: string, done: (exitCode: number) => v
     .option('--memory <SIZE>', 'RAM, e.g. 512M or 2G', DEFAULT_MEMORY)
     .option('--cpu <NAME>', 'full or cortex-a57', 'full')
     .option('--gic <VERSION>', 'interrupt controller GICv2 or GICv3: 2 or 3 (default: 3)')
+    .option('--sdei <ON>', "the firmware's Software Delegated Exception Interface: on or off (default: on)")
+    .option('--sdei-version <VERSION>', 'version it reports: 1.0 or 1.1 (default: 1.0)')
+    .option('--sdei-profile <NAME>', 'where dispatchers differ: spec or tf-a (default: spec)')
     .option('--until <REGEX>', 'end with exit code 0 when the console shows this')
     .option('--fail-on <REGEX>', 'end with exit code 1 when the console shows this')
     .option('--max-steps <N>', 'end with exit code 3 after N steps, e.g. 5G')

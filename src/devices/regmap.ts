@@ -37,6 +37,8 @@ export interface Register<Name extends string = string> extends RegisterSpec {
   readonly sizeBytes: 4 | 8;
   readonly widths: readonly AccessBytes[];
   readonly reset: number;
+  /** The row gives the reset value; a read-only register without one shows something that the device works out. */
+  readonly resetGiven: boolean;
 }
 
 /** A register, or one element of an array, at its place. One object per place for the life of the map. */
@@ -108,6 +110,7 @@ export function regmap<const Name extends string>(
       sizeBytes: row.sizeBytes ?? 4,
       widths: row.widths ?? options.widths ?? [4],
       reset: row.reset ?? 0,
+      resetGiven: row.reset !== undefined,
     };
     checkFields(title, register);
     registers[name] = register;

@@ -48,16 +48,17 @@ export class Firmware implements FirmwareHost {
   private readonly sdei: SdeiDispatcher | undefined;
   private readonly restart: (StartPoint | undefined)[] = [];
 
-  /** @param sdei - the dispatcher, or undefined where the interface is absent */
-  constructor(around: Surroundings, sdei?: SdeiDispatcher) {
+  /** @param sdei - what has the dispatcher, where there is one */
+  constructor(around: Surroundings, sdei?: { readonly dispatcher: SdeiDispatcher | undefined }) {
     this.around = around;
-    this.sdei = sdei;
+    this.sdei = sdei?.dispatcher;
   }
 
-  /** Cold reset: nothing is remembered. */
-  reset(): void {
+  /** Cold reset: nothing is remembered, and PE 0 starts. */
+  boot(at: StartPoint): void {
     this.restart.length = 0;
     this.sdei?.reset();
+    this.start(0, at);
   }
 
   get peCount(): number {
@@ -189,13 +190,13 @@ export class Firmware implements FirmwareHost {
   }
 
   /**
-   * A PE that an SDEI event waits for is at a boundary: it arrives at EL3 as FIQ, which nothing below can mask; where
+   * A PE is at a boundary. An SDEI event that waits for it arrives at EL3 as FIQ, which nothing below can mask; where
    * there is no EL3, the handler is entered from here. False when nothing came of it.
    */
-  interrupt(index: number): boolean {
-    const { exceptions, s } = this.around.pes[index]!;
+  interrupt({ exceptions, firmwareEvent, s }: Pe): boolean {
+    if (!firmwareEvent) return false;
     if (s.els.el3 && exceptions.scr & Number(SCR_EL3.FIQ)) return exceptions.takeAsync(false, true);
-    return this.sdei?.dispatch(index) ?? false;
+    return this.sdei?.dispatch(s.index) ?? false;
   }
 
   /** A PE that was suspended with a restart address woke up. */

@@ -48,13 +48,14 @@ export class Machine extends GuestView {
   /** The board's devices but the interrupt controller. */
   readonly devices: BoardDevices;
   readonly bus: Bus = new Bus();
+  /** The firmware's SDEI dispatcher; without one, whatever needs it is an `E_SDEI`. */
+  readonly sdei: MachineSdei;
   /** True while somebody may still type: a machine that waits with nothing due then waits for input. */
   inputPossible = false;
   readonly log: { onReport(listener: (message: string) => void): void };
   protected readonly memory: GuestMemory;
   private readonly engine: Interpreter;
   private readonly firmware: Firmware | undefined;
-  private readonly dispatcher: MachineSdei | undefined;
   private readonly events = new EventQueue();
   private readonly timers: TimerEvents;
   private readonly scheduler: Scheduler;
@@ -95,9 +96,8 @@ export class Machine extends GuestView {
     this.devices.mapOn(this.bus);
     this.engine = buildEngine(options, this.pes, this.memory);
     this.scheduler = new Scheduler(this.pes, this.memory, RAM_PA, options.schedule);
-    const around = { ...this.surroundings(), gic: this.gic };
-    this.dispatcher = options.sdei ? new MachineSdei(options.sdei, around) : undefined;
-    this.firmware = options.firmware === 'typescript' ? new Firmware(around, this.dispatcher?.dispatcher) : undefined;
+    this.sdei = new MachineSdei(options.sdei, this.surroundings(), this.gic);
+    this.firmware = options.firmware === 'typescript' ? new Firmware(this.surroundings(), this.sdei) : undefined;
     this.whole = new WholeState(this.memory, {
       pes,
       events,
@@ -188,14 +188,13 @@ export class Machine extends GuestView {
     this.gic.reset();
     this.devices.reset();
     this.scheduler.reset();
-    this.firmware?.reset();
     for (const s of this.boot?.segments ?? []) this.writeMemory(s.addrPa, s.bytes);
     for (const p of this.options.programs ?? []) this.writeMemory(p.addrPa, p.bytes);
     const pe = this.pes[0]!;
     if (this.firmware) {
       this.gic.initNonSecure();
       this.console.uart.initAsFirmware();
-      this.firmware.start(0, { entryPa: entryPa(this.options, this.boot), contextId: this.boot?.x0 ?? 0n });
+      this.firmware.boot({ entryPa: entryPa(this.options, this.boot), contextId: this.boot?.x0 ?? 0n });
     } else {
       pe.s.set32(PE_STATE.waitState, WAIT.RUNNING);
       pe.s.pc = entryPa(this.options, this.boot);
@@ -210,15 +209,6 @@ export class Machine extends GuestView {
   }
   get rtc(): Pl031 {
     return this.devices.rtc;
-  }
-  /**
-   * The SDEI dispatcher of the firmware.
-   *
-   * @throws MachineError `E_SDEI` on a machine without one
-   */
-  get sdei(): MachineSdei {
-    if (this.dispatcher) return this.dispatcher;
-    throw new MachineError('E_SDEI', 'sdei: this machine has no dispatcher. Make it without `sdei: false`.');
   }
   /** Holds the board's power key down, or lets it go. Linux takes a press as the wish to power off. */
   powerKey(pressed: boolean): void {
@@ -310,8 +300,7 @@ export class Machine extends GuestView {
         if (wait) return { reason: wait };
         continue;
       }
-      if (pe.firmwareEvent && this.firmware?.interrupt(pe.s.index)) continue;
-      if (pe.wakes && pe.exceptions.takeAsync(pe.irq, pe.fiq)) continue;
+      if (pe.wakes && (this.firmware?.interrupt(pe) || pe.exceptions.takeAsync(pe.irq, pe.fiq))) continue;
       if (pe.debug.armed && pe.debug.takePending()) continue;
       this.grant(pe, limit);
     }

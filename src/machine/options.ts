@@ -94,7 +94,7 @@ export interface CheckedOptions extends MachineOptions {
 const MIB = 2 ** 20;
 /** Least RAM. */
 export const MEMORY_BYTES_MIN: number = 16 * MIB;
-/** Most RAM. */
+/** Most RAM: as much as the memory map has room for. */
 export const MEMORY_BYTES_MAX: number = 3072 * MIB;
 /** RAM is a multiple of this. */
 export const MEMORY_BYTES_STEP: number = 2 * MIB;

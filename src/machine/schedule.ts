@@ -24,6 +24,7 @@ export type Schedule =
 
 /** Steps of one turn when nothing ends it earlier. */
 export const TURN_STEPS = 20_000;
+/** Longest turn: a step count that fits an i32 of generated code. */
 const STEPS_MAX = 2 ** 31 - 1;
 
 const isSteps = (steps: number): boolean => Number.isInteger(steps) && steps >= 1 && steps <= STEPS_MAX;

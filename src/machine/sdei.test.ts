@@ -9,10 +9,12 @@ const [NORMAL, CRITICAL] = [3000, 3001];
 const SPI = 40;
 const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 
-/** The four machines: which instruction calls, and at which Exception level the client is. */
+/** The machines: which instruction calls, and at which Exception level the client is. */
 const MACHINES: [name: string, conduit: 'smc' | 'hvc', el: 1 | 2, options: MachineOptions][] = [
   ['EL3 and EL1', 'smc', 1, {}],
   ['EL1 alone', 'hvc', 1, { el3: false }],
+  ['EL3, EL1 and a GICv2', 'smc', 1, { gic: 2 }],
+  ['EL1 alone and a GICv2', 'hvc', 1, { el3: false, gic: 2 }],
   ['EL3, EL2 and EL1', 'smc', 2, { el2: true }],
   ['EL2 and EL1', 'smc', 2, { el3: false, el2: true }],
 ];
@@ -219,7 +221,8 @@ low:    ${call('SDEI_VERSION')} mov x21, x0
   test('no function exists with sdei: false, and the machine says so too', () => {
     const guest = new BareMetal(`${call('SDEI_VERSION')} mov x20, x0\n`, { sdei: false }).run();
     expect(guest.x(20)).toBe(ALL_ONES);
-    expect(() => guest.machine.sdei).toThrow(MachineError);
+    expect(() => guest.machine.sdei.state()).toThrow(MachineError);
+    expect(() => guest.machine.sdei.signal(0)).toThrow(/has no dispatcher/);
   });
 
   test('an address that is not mapped is no entry point', () => {

@@ -54,7 +54,6 @@ export function checkSdei(options: SdeiOptions): CheckedSdei {
 /** What the dispatcher needs of the machine around it. */
 export interface SdeiSurroundings {
   readonly pes: readonly Pe[];
-  readonly gic: Gic;
   ramContains(addrPa: bigint): boolean;
   requestBoundary(): void;
   report(pe: number, message: string): void;
@@ -66,8 +65,8 @@ export type SdeiListener = (pe: number, event: number, operation: Operation, sta
 const HCR = { TGE: 1n << 27n, E2H: 1n << 34n } as const;
 
 /** What a dispatcher asks of these PEs. */
-function sdeiHost(around: SdeiSurroundings, moved: SdeiListener): SdeiHost {
-  const { pes, gic } = around;
+function sdeiHost(around: SdeiSurroundings, gic: Gic, moved: SdeiListener): SdeiHost {
+  const { pes } = around;
   const { els, profile } = pes[0]!.s;
   const clientEl = els.el2 ? 2 : 1;
   const read = (pe: Pe, name: string): bigint => pe.readRegister(name) ?? 0n;
@@ -127,18 +126,25 @@ function resume(pe: Pe, { x, pc, pstate }: EventContext): void {
 
 /** What a machine's user can do with its dispatcher: raise events, and look. */
 export class MachineSdei {
-  /** The dispatcher itself, for the firmware. */
-  readonly dispatcher: SdeiDispatcher;
+  /** The dispatcher itself, for the firmware; undefined on a machine without one. */
+  readonly dispatcher: SdeiDispatcher | undefined;
   private listener: SdeiListener | undefined;
   private readonly changed: () => void;
 
-  /** Puts a dispatcher on the PEs and the interrupt controller of a machine. */
-  constructor({ version, profile, events }: CheckedSdei, around: SdeiSurroundings) {
-    const host = sdeiHost(around, (...args) => this.listener?.(...args));
-    const dispatcher = new SdeiDispatcher(host, { version, choices: CHOICES[profile], events });
-    around.gic.firmware.intercept = (intid, level, pe) => dispatcher.lineChanged(intid, level, pe);
-    this.dispatcher = dispatcher;
+  /** Puts a dispatcher, if there is to be one, on the PEs and the interrupt controller of a machine. */
+  constructor(options: CheckedSdei | false, around: SdeiSurroundings, gic: Gic) {
     this.changed = around.requestBoundary;
+    if (!options) return;
+    const { version, profile, events } = options;
+    const host = sdeiHost(around, gic, (...args) => this.listener?.(...args));
+    const dispatcher = new SdeiDispatcher(host, { version, choices: CHOICES[profile], events });
+    gic.firmware.intercept = (intid, level, pe) => dispatcher.lineChanged(intid, level, pe);
+    this.dispatcher = dispatcher;
+  }
+
+  private existing(): SdeiDispatcher {
+    if (this.dispatcher) return this.dispatcher;
+    throw new MachineError('E_SDEI', 'sdei: this machine has no dispatcher. Make it without `sdei: false`.');
   }
 
   /** Sets or, with undefined, removes the listener of handler states. */
@@ -146,9 +152,9 @@ export class MachineSdei {
     this.listener = listener;
   }
 
-  /** The events there are, by ascending number. */
+  /** The events there are, by ascending number; none without a dispatcher. */
   get events(): readonly SdeiEvent[] {
-    return this.dispatcher.config.events;
+    return this.dispatcher?.config.events ?? [];
   }
 
   /**
@@ -160,22 +166,23 @@ export class MachineSdei {
    */
   signal(event: number, at: { readonly pe?: number } = {}): boolean {
     const { pe = 0 } = at;
-    const record = this.dispatcher.event(event);
+    const dispatcher = this.existing();
+    const record = dispatcher.event(event);
     if (!record) {
       const known = this.events.map(({ number }) => number).join(', ');
       throw new MachineError('E_SDEI', `SDEI event ${event}: this machine has none of that number, but ${known}.`);
     }
     if (record.event.interrupt !== undefined)
       throw new MachineError('E_SDEI', `SDEI event ${event}: its interrupt raises it. Raise that one instead.`);
-    if (!this.dispatcher.pes[pe])
-      throw new MachineError('E_CPUS', `PE ${pe}: this machine has PEs 0 to ${this.dispatcher.pes.length - 1}.`);
-    const result = this.dispatcher.raise(record, pe);
+    if (!dispatcher.pes[pe])
+      throw new MachineError('E_CPUS', `PE ${pe}: this machine has PEs 0 to ${dispatcher.pes.length - 1}.`);
+    const result = dispatcher.raise(record, pe);
     this.changed();
     return result === 'accepted';
   }
 
-  /** Handlers, bindings, masks and what is interrupted now, as plain data; a copy. */
+  /** Handlers, bindings, masks and what is interrupted now, as plain data; a copy. @throws MachineError `E_SDEI` */
   state(): SdeiState {
-    return this.dispatcher.state();
+    return this.existing().state();
   }
 }

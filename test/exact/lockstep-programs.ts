@@ -20,8 +20,11 @@ const L3_PA = TABLES_PA + 0x2000n;
 const POOL_PA = PAGES_PA + 8n * BigInt(PAGE);
 
 /** Instructions on the first page, and on the second. */
-const LINES = [128, 40] as const;
+const LINES = [126, 42] as const;
 const CONDITIONS = ['eq', 'ne', 'cs', 'cc', 'mi', 'pl', 'vs', 'vc', 'hi', 'ls', 'ge', 'lt', 'gt', 'le', 'al'];
+
+/** One vector of every four is for interrupts. */
+const VECTORS = Array.from({ length: 16 }, (_, n) => `.balign 128\n b ${n % 4 === 1 ? 'irq' : 'sync'}`).join('\n');
 
 /**
  * Boot code that ends at `ready` with an ERET to the program, and vectors: a synchronous exception is skipped, an
@@ -112,7 +115,7 @@ irq:    mrs     x25, ICC_IAR1_EL1
         .ltorg
         .balign 2048
 vectors:
-${[0, 1, 2, 3].map(() => ['sync', 'irq', 'sync', 'sync'].map((to) => `        .balign 128\n        b       ${to}`).join('\n')).join('\n')}
+${VECTORS}
 `;
 
 const BLOCK = 0x701n;
@@ -237,7 +240,8 @@ function memoryInstruction(rng: Rng): string {
   ]);
 }
 
-function otherInstruction(rng: Rng): string {
+/** Instructions that compute, none of which ends a region. */
+function computation(rng: Rng): string {
   const r = (): string => x(rng);
   const n = (): string => w(rng);
   const v = (): number => rng.below(4);
@@ -266,6 +270,13 @@ function otherInstruction(rng: Rng): string {
     `tbl v${v()}.16b, {v0.16b, v1.16b}, v${v()}.16b`,
     `uaddlv s${v()}, v${v()}.8h`,
     `aese v${v()}.16b, v${v()}.16b`,
+  ]);
+}
+
+/** Instructions that look at the system or change it; many of them end a region. */
+function systemInstruction(rng: Rng): string {
+  const r = (): string => x(rng);
+  return rng.pick([
     `mrs ${r()}, CNTVCT_EL0`,
     `mrs ${r()}, PMCCNTR_EL0`,
     `mrs ${r()}, FPSR`,
@@ -317,8 +328,13 @@ function branchInstruction(rng: Rng, label: Label): string {
   ]);
 }
 
+/** Every so many lines are one to which branches lead. */
+const TARGET_LINES = 6;
+
 /** Entries of the last table, and the bits of the address in which their two pages differ. */
 const OTHER_PAGES = [
+  [0, 0x2000],
+  [0, 0x2000],
   [0, 0x2000],
   [0, 0x2000],
   [1, 0x2000],
@@ -326,17 +342,17 @@ const OTHER_PAGES = [
   [9, 0x1000],
 ] as const;
 
-/** Every so many times: overwrite an instruction, or map other pages. */
-function change(rng: Rng): string[] {
+/** Every so many times: overwrite an instruction, or map other pages; near `line`, so that what runs is changed. */
+function change(rng: Rng, line: number): string[] {
   const mask = 2 ** (1 + rng.below(4)) - 1;
-  const code = rng.below(2);
-  const overwrite = [
-    `ldr w17, [x29, #${4 * rng.below(POOL_WORDS)}]`,
-    `str w17, [x24, #${code * PAGE + 4 * rng.below(LINES[code]!)}]`,
-  ];
+  const [first, second] = LINES;
+  const near = rng.percent(70) ? line + rng.below(24) - 6 : rng.below(first + second);
+  const to = Math.max(0, Math.min(first + second - 1, near));
+  const offset = to < first ? 4 * to : PAGE + 4 * (to - first);
+  const overwrite = [`ldr w17, [x29, #${4 * rng.below(POOL_WORDS)}]`, `str w17, [x24, #${offset}]`];
   const [slot, toggle] = rng.pick(OTHER_PAGES);
   const remap = [`ldr x17, [x28, #${8 * slot}]`, `eor x17, x17, #${toggle}`, `str x17, [x28, #${8 * slot}]`];
-  const body = rng.percent(60) ? overwrite : [...remap, ...(rng.percent(50) ? ['tlbi vmalle1'] : [])];
+  const body = rng.percent(50) ? overwrite : [...remap, ...(rng.percent(50) ? ['tlbi vmalle1'] : [])];
   return ['add x23, x23, #1', `and x18, x23, #${mask}`, `cbnz x18, . + ${4 * (body.length + 1)}`, ...body];
 }
 
@@ -345,20 +361,22 @@ function source(rng: Rng, changes: boolean): string {
   const [first, second] = LINES;
   const label = (near: number): Label => {
     return (far) => {
-      const n = far || rng.percent(20) ? rng.below(first + second) : near + rng.below(24) - 12;
-      return `l${Math.min(first + second - 1, Math.max(0, n))}`;
+      const n = far || rng.percent(15) ? rng.below(first + second) : near + rng.below(40) - 20;
+      const target = n - (n % TARGET_LINES);
+      return `l${Math.min(first + second - 1, Math.max(0, target))}`;
     };
   };
   const page = (from: number, count: number, begin: readonly string[], end: string): string[] => {
     const lines = [...begin];
     while (lines.length < count - 1) {
       const kind = rng.below(100);
-      const to = label(from + lines.length);
-      if (kind < 18) lines.push(branchInstruction(rng, to));
+      const at = from + lines.length;
+      if (kind < 14) lines.push(branchInstruction(rng, label(at)));
       else if (kind < 42) lines.push(flagInstruction(rng));
-      else if (kind < 66) lines.push(memoryInstruction(rng));
-      else if (kind < 73 && changes) lines.push(...change(rng));
-      else lines.push(otherInstruction(rng));
+      else if (kind < 64) lines.push(memoryInstruction(rng));
+      else if (kind < 70 && changes) lines.push(...change(rng, at));
+      else if (kind < 76) lines.push(systemInstruction(rng));
+      else lines.push(computation(rng));
     }
     lines.length = count - 1;
     return [...lines, end].map((line, n) => `l${from + n}: ${line}`);
@@ -373,7 +391,7 @@ function source(rng: Rng, changes: boolean): string {
 /** Instructions for programs to overwrite their own with. */
 function pool(rng: Rng): Uint8Array {
   const words = Array.from({ length: POOL_WORDS }, () =>
-    rng.percent(70) ? flagInstruction(rng) : rng.percent(80) ? memoryInstruction(rng) : otherInstruction(rng),
+    rng.percent(70) ? flagInstruction(rng) : rng.percent(80) ? memoryInstruction(rng) : computation(rng),
   );
   return assemble(words.join('\n')).bytes;
 }

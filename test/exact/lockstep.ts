@@ -133,9 +133,8 @@ export class Lockstep {
     let kept: Snapshot | undefined;
     for (let done = 0; done < options.steps; ) {
       const to = Math.min(options.steps, done + 1 + rng.below(rng.percent(30) ? 30 : options.steps >> 4));
-      if (options.heatPercent > 0 && rng.percent(70)) heat(this.compiled, rng, options.heatPercent);
       const ended = this.plain.run({ steps: to - done }).reason !== 'limit';
-      this.slices(rng, first + to);
+      this.slices(rng, first + to, options.heatPercent);
       this.compare(`program ${seed}: after ${done} to ${to} steps`);
       done = to;
       if (ended) break;
@@ -143,7 +142,7 @@ export class Lockstep {
     }
     if (kept) {
       this.compiled.restore(kept);
-      this.slices(rng, this.plain.steps);
+      this.slices(rng, this.plain.steps, options.heatPercent);
       this.compare(`program ${seed}: second run from a snapshot`);
     }
     this.tally.programs++;
@@ -156,9 +155,10 @@ export class Lockstep {
     for (const [name, value] of program.registers) machine.writeRegister(0, name, value);
   }
 
-  private slices(rng: Rng, to: number): void {
+  private slices(rng: Rng, to: number, heatPercent: number): void {
     const m = this.compiled;
     while (m.steps < to) {
+      if (heatPercent > 0 && rng.percent(30)) heat(this.compiled, rng, heatPercent);
       const slice = rng.percent(40) ? 1 + rng.below(12) : 1 + rng.below(2000);
       if (m.run({ steps: Math.min(slice, to - m.steps) }).reason !== 'limit') return;
     }

@@ -3,8 +3,8 @@ import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
-/** The folder of the repository. */
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** The folder of the repository, also for a command that runs from where scripts/transpile.mjs puts its output. */
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\.cache[\\/]transpiled[\\/]$/, '');
 
 /** A file of the repository, by its path from the root with forward slashes. */
 export interface Source {

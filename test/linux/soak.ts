@@ -80,7 +80,8 @@ export class Soak {
     const secondaries = Array.from({ length: this.plan.cpus - 1 }, (_, n) => n + 1);
     // The shell alone: each program that it started would wait for its turn behind the load.
     const one = 'f=cpu$c/online; echo 0 > $f; read a < $f; read b < online; echo 1 > $f; read d < online';
-    const line = `cd /sys/devices/system/cpu; for c in ${secondaries.join(' ')}; do ${one}; echo $c $a $b $d; done; cd /`;
+    const loop = `for c in ${secondaries.join(' ')}; do ${one}; echo $c $a $b $d; done`;
+    const line = `cd /sys/devices/system/cpu; ${loop}; cd /`;
     const all = this.allOnline().trim();
     const expected = secondaries.map((cpu) => `${cpu} 0 ${without(cpu, this.plan.cpus)} ${all}\n`).join('');
     this.answers(line, expected);

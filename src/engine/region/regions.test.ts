@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { PROGRAM_VA, ProgramMachine } from '../../../test/support/programs.ts';
+import { PE_STATE } from '../../arch/pestate.ts';
 import { assemble } from '../../isa/text/assemble.ts';
-import { HOT_COUNT, REGION_FIRST } from '../records.ts';
+import { HOT_COUNT, RECORD_BYTES, REGION_FIRST, REGIONS_MAX } from '../records.ts';
 
 const LOOP = `
 loop:   add     x0, x0, #1
@@ -18,10 +19,10 @@ function hot(): ProgramMachine {
   return m;
 }
 /** What the engine's table of functions holds for regions. */
-function slotsInUse(m: ProgramMachine): number {
+function slotsInUse(m: ProgramMachine, slots = 64): number {
   const { table } = m.engine as unknown as { table: WebAssembly.Table };
   let used = 0;
-  for (let i = REGION_FIRST; i < REGION_FIRST + 64; i++) if (table.get(i) !== null) used++;
+  for (let i = REGION_FIRST; i < REGION_FIRST + slots; i++) if (table.get(i) !== null) used++;
   return used;
 }
 
@@ -84,5 +85,57 @@ describe('a region', () => {
     const before = m.x(0);
     m.run(8);
     expect(m.x(0)).toBe(before + 2n);
+  });
+});
+
+describe('the table of regions', () => {
+  /** Functions of four instructions, each going on at the next; every one is the head of a region. */
+  const FUNCTIONS = 256 * 66;
+  const FUNCTION_BYTES = 16;
+
+  it('when it is full, all regions go and the places are given out again', () => {
+    const usedBytes = PROGRAM_VA + FUNCTIONS * FUNCTION_BYTES + 0x1000;
+    const m = new ProgramMachine('b .\n', Math.ceil(usedBytes / 0x1000) * 0x1000);
+    const { bytes } = assemble('add x0, x0, #1\n add x1, x1, x0\n adr x30, . + 8\n ret\n');
+    for (let n = 0; n < FUNCTIONS; n++) m.memory.write(PROGRAM_VA + n * FUNCTION_BYTES, bytes);
+    m.memory.write(PROGRAM_VA + FUNCTIONS * FUNCTION_BYTES, assemble('b .\n').bytes);
+    m.run(4 * FUNCTIONS);
+    const engine = m.engine as unknown as {
+      readonly recordsOf: ReadonlyMap<number, number>;
+      readonly regions: { hot(record: number): void };
+      readonly table: WebAssembly.Table;
+    };
+    for (let n = 0; n < FUNCTIONS; n++) {
+      const va = PROGRAM_VA + n * FUNCTION_BYTES;
+      engine.regions.hot(engine.recordsOf.get(va >> 12)! + (va % 0x1000) * (RECORD_BYTES / 4));
+    }
+    const x0 = m.x(0);
+    m.memory.view.setBigUint64(PE_STATE.PC.offset, BigInt(PROGRAM_VA), true);
+    m.run(4 * FUNCTIONS);
+    expect(m.x(0) - x0).toBe(BigInt(FUNCTIONS));
+    expect(m.engine.compiledRegions).toBe(FUNCTIONS);
+    expect(slotsInUse(m, REGIONS_MAX)).toBeLessThan(FUNCTIONS - REGIONS_MAX + 64);
+    expect(slotsInUse(m, REGIONS_MAX)).toBeGreaterThan(0);
+  });
+});
+
+describe('what became hot', () => {
+  it('and was overwritten before it was compiled is not compiled as it was', () => {
+    const m = new ProgramMachine(LOOP);
+    m.run(4 * HOT_COUNT + 3);
+    m.memory.write(PROGRAM_VA, assemble('add x0, x0, #2').bytes);
+    const before = m.x(0);
+    m.run(9);
+    expect(m.x(0) - before).toBe(4n);
+  });
+
+  it('is compiled as it is now when something behind it was overwritten', () => {
+    const m = new ProgramMachine(LOOP);
+    m.run(4 * HOT_COUNT + 4);
+    m.memory.write(PROGRAM_VA + 4, assemble('add x1, x1, #7').bytes);
+    const before = m.x(1);
+    m.run(8);
+    expect(m.engine.compiledRegions).toBe(1);
+    expect(m.x(1) - before).toBe(14n);
   });
 });
