@@ -1,7 +1,7 @@
 import { PE_STATE } from '../arch/pestate.ts';
 import { ContextNumbers } from '../cpu/contexts.ts';
 import { Pe } from '../cpu/pe.ts';
-import type { GicPort, MachinePort } from '../cpu/ports.ts';
+import type { MachinePort } from '../cpu/ports.ts';
 import { WAIT } from '../cpu/waiting.ts';
 import type { Gic } from '../devices/gic.ts';
 import type { Pl031 } from '../devices/pl031.ts';
@@ -132,7 +132,7 @@ export class Machine extends GuestView {
       machine: this.machinePort(),
       ramBasePa: RAM_PA,
       contexts,
-      gic: () => this.gic as unknown as GicPort,
+      gic: () => this.gic,
       engine: () => this.engine,
     });
   }

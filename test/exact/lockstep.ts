@@ -12,7 +12,8 @@ import { CodeWriter } from '../../src/engine/wasm/code.ts';
 import { assemble } from '../../src/isa/text/assemble.ts';
 import { Machine, type Snapshot } from '../../src/machine/machine.ts';
 import { Rng } from '../support/rng.ts';
-import { type LockstepProgram, lockstepProgram, SYSTEM, SYSTEM_PA, TABLES_PA, tables } from './lockstep-programs.ts';
+import { type LockstepProgram, lockstepProgram } from './lockstep-programs.ts';
+import { SYSTEM, SYSTEM_PA, TABLES_PA, tables } from './lockstep-system.ts';
 
 const MEMORY_BYTES = 16 * 2 ** 20;
 const { bytes: SYSTEM_BYTES, symbols: SYSTEM_SYMBOLS } = assemble(SYSTEM, { origin: SYSTEM_PA });

@@ -1,18 +1,6 @@
-/** What the CPU interface needs to know of its PE at the moment of an access or of an evaluation. */
-export interface IccContext {
-  readonly el: 0 | 1 | 2 | 3;
-  /** Security state of the PE below EL3; at EL3 the PE is Secure whatever this says. */
-  readonly nonSecure: boolean;
-  /** SCR_EL3.NS, which selects the bank of a banked register at EL3. */
-  readonly scrNs: boolean;
-  readonly scrIrq: boolean;
-  readonly scrFiq: boolean;
-  /** The PE implements EL3. Without it the SCR_EL3 fields here count as 0 and the PE as Non-secure. */
-  readonly el3: boolean;
-  readonly el2: boolean;
-  readonly hcrFmo: boolean;
-  readonly hcrImo: boolean;
-}
+import type { IccContext } from '../../cpu/ports.ts';
+
+export type { IccContext };
 
 /** What becomes of an access to an ICC register. */
 export type IccOutcome = 'ok' | 'undefined' | 'trap-el2' | 'trap-el3';
