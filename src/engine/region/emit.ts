@@ -1,5 +1,6 @@
 import { PE_DERIVED, PE_STATE, SLOT_ZR, X_BASE } from '../../arch/pestate.ts';
 import type { Fragment, IrNode } from '../../ir/types.ts';
+import { countArrival } from '../emit/control.ts';
 import { CPU, IP } from '../emit/emission.ts';
 import { HANDLER_TYPE } from '../emit.ts';
 import { RECORD_BYTES } from '../records.ts';
@@ -126,7 +127,13 @@ export class RegionEmitter {
   /** Goes on at an instruction of the page: inside the region where that can be, else by way of the run loop. */
   goto(from: number, to: number): void {
     const inside = this.blocks.get(from)!.successors.includes(to) && !this.structure.irreducible.has(`${from}:${to}`);
-    if (!inside) return this.exit(to);
+    if (!inside) {
+      // Where regions end, others begin: without this a function that only compiled code calls would never be hot.
+      const record = this.code.local('i32');
+      this.code.i32(this.recordOf(to)).set(record);
+      countArrival(this, record);
+      return this.exit(to);
+    }
     const backwards = this.structure.order.get(to)! <= this.structure.order.get(from)!;
     const label = this.labels.findLast((l) => l.node === to && l.loop === backwards);
     if (label) {

@@ -179,6 +179,7 @@ function compiledTrace(graph: Graph, choices: readonly number[]): { trace: numbe
       return BigInt(visit(node));
     },
     fallback: () => 0,
+    hot: () => {},
   };
   const bytes = module.finish();
   const region = new WebAssembly.Instance(new WebAssembly.Module(bytes as BufferSource), { env }).exports.region as (
