@@ -53,9 +53,10 @@ export class Soak {
   boot(): number {
     const reason = this.guest.untilPrompt();
     if (!this.guest.atPrompt) throw new Error(`the boot ended: ${reason}\n${this.guest.text.slice(-2000)}`);
+    const { steps } = this.guest.machine;
     this.check();
     this.answers('cat /sys/devices/system/cpu/online', this.allOnline());
-    return this.guest.machine.steps;
+    return steps;
   }
 
   /** Starts two loops for each CPU, one that never leaves user mode for long and one that makes processes. */
