@@ -1,4 +1,4 @@
-// `npm run mutants -- [--per-clause N] [--clause NAME]... [--seed TEXT]`: clauses with one deliberate mistake each, and
+// `npm run mutants -- [--per-clause N] [--cases N] [--clause NAME]... [--seed TEXT]`: clauses with one deliberate mistake each, and
 // which of them the cases of the differential tests do not catch.
 import { ensureInstalled } from './checkout.mjs';
 

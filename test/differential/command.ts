@@ -5,7 +5,7 @@ import { A64 } from '../../src/isa/table.ts';
 import { Comparison, describeDifference } from './compare.ts';
 import { equivalence } from './equivalent.ts';
 import { exclusionOf } from './excluded.ts';
-import { describeMutant, judgeMutants } from './mutants.ts';
+import { describeMutant, judgeMutants, MUTANT_CASES_MAX, type Verdict } from './mutants.ts';
 import { missingTools, Qemu } from './qemu.ts';
 
 /** Clauses by name or part of a name; all that are compared when none is given. */
@@ -87,20 +87,23 @@ export function mutantsCommand(args: readonly string[]): number {
     args: [...args],
     options: {
       'per-clause': { type: 'string', default: '2' },
+      cases: { type: 'string', default: String(MUTANT_CASES_MAX) },
       clause: { type: 'string', multiple: true, default: [] },
       seed: { type: 'string', default: '1' },
     },
   });
   const clauses = chosen(values.clause);
   let unexplained = 0;
-  const verdicts = judgeMutants(clauses, count(values['per-clause'], 'per-clause'), values.seed, (v) => {
+  const perClause = count(values['per-clause'], 'per-clause');
+  const tell = (v: Verdict): void => {
     if (v.caught) return;
     const reason = equivalence(v);
     if (reason === undefined) unexplained++;
     console.log(
       `${reason === undefined ? 'SURVIVED' : 'equivalent'}: ${describeMutant(v)}${reason ? `: ${reason}` : ''}`,
     );
-  });
+  };
+  const verdicts = judgeMutants(clauses, perClause, values.seed, tell, count(values.cases, 'cases'));
   const caught = verdicts.filter((v) => v.caught).length;
   const equivalent = verdicts.length - caught - unexplained;
   console.log(

@@ -19,8 +19,8 @@ export interface Verdict {
   readonly caught: boolean;
 }
 
-/** Cases of the right shape after which a mutant counts as survivor. */
-const CASES_MAX = 1500;
+/** Cases of the right shape after which a mutant counts as survivor, unless more are asked for. */
+export const MUTANT_CASES_MAX = 1500;
 
 /** Sameness of both outcomes with the stack pointer's alignment checked or not. */
 function differs(ours: Ours, made: Generated, original: Clause, wrong: Clause): boolean {
@@ -46,11 +46,17 @@ function fixedFields(statics: FieldValues): Record<string, number> {
   return fixed;
 }
 
-function judge(ours: Ours, clause: Clause, statics: FieldValues, site: Site, seed: string): Verdict | undefined {
+function judge(
+  ours: Ours,
+  clause: Clause,
+  statics: FieldValues,
+  site: Site,
+  { seed, casesMax }: Effort,
+): Verdict | undefined {
   const wrong = mutant(clause, site);
   const fixed = fixedFields(statics);
   let cases = 0;
-  for (let index = 0; index < CASES_MAX; index++) {
+  for (let index = 0; index < casesMax; index++) {
     const made = generate(ours, clause, seed, index, fixed);
     if (!made) continue;
     cases++;
@@ -62,6 +68,12 @@ function judge(ours: Ours, clause: Clause, statics: FieldValues, site: Site, see
     }
   }
   return { clause: clause.name, statics, site, cases, caught: false };
+}
+
+/** Which cases a mutant is tried on, and how many at most. */
+interface Effort {
+  readonly seed: string;
+  readonly casesMax: number;
 }
 
 /** Attempts at a mutant of a clause that the types of the IR allow. */
@@ -76,13 +88,14 @@ export function judgeMutants(
   perClause: number,
   seed: string,
   onVerdict: (v: Verdict) => void = () => {},
+  casesMax: number = MUTANT_CASES_MAX,
 ): Verdict[] {
   const ours = new Ours(randomData(new Random(`${seed}/data`)));
   const verdicts: Verdict[] = [];
   for (const clause of clauses) {
     const r = new Random(`${seed}/${clause.name}/mutants`);
     for (let made = 0, attempt = 0; made < perClause && attempt < ATTEMPTS * perClause; attempt++) {
-      const verdict = judgeOne(ours, clause, seed, r);
+      const verdict = judgeOne(ours, clause, { seed, casesMax }, r);
       if (!verdict) continue;
       made++;
       verdicts.push(verdict);
@@ -92,12 +105,12 @@ export function judgeMutants(
   return verdicts;
 }
 
-function judgeOne(ours: Ours, clause: Clause, seed: string, r: Random): Verdict | undefined {
-  const made = generate(ours, clause, seed, r.below(1000));
+function judgeOne(ours: Ours, clause: Clause, effort: Effort, r: Random): Verdict | undefined {
+  const made = generate(ours, clause, effort.seed, r.below(1000));
   if (!made) return undefined;
   const statics = shapeOf(clause, made.fields);
   const possible = sites(clause, statics);
-  return possible.length === 0 ? undefined : judge(ours, clause, statics, r.pick(possible), seed);
+  return possible.length === 0 ? undefined : judge(ours, clause, statics, r.pick(possible), effort);
 }
 
 /** About one clause in `parts`, chosen by name. */
