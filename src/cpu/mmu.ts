@@ -1,4 +1,4 @@
-import { FSC, fsc } from '../arch/esr.ts';
+import { fsc } from '../arch/esr.ts';
 import type { GuestMemory } from '../engine/memory.ts';
 import { RAM_BASE } from '../engine/records.ts';
 import { type PeState, sysregOffset } from './state.ts';
@@ -42,7 +42,6 @@ const AT = {
 const SCTLR_M = 1;
 const HCR_TGE = 1 << 27;
 const SCR_NS = 1;
-const SCTLR_C = 1 << 2;
 const SCTLR_I = 1 << 12;
 const SCTLR_WXN = 1 << 19;
 /** log2 of the granule by TCR_EL1.TG0; 0 is reserved. TG1 has its own encoding. */
@@ -299,11 +298,6 @@ export class Mmu {
     // PAR_EL1.SH is Outer Shareable for Device memory and for Normal memory that no cache holds.
     r.shareability = r.device || r.attributes === 0x44 ? 2 : (d.low >>> 8) & 3;
   }
-
-  /** True when data accesses with the MMU on may be cached: for PAR_EL1 reports only. */
-  cached(regime: number): boolean {
-    return (this.s.sysLow(AT.SCTLR[regime]!) & SCTLR_C) !== 0;
-  }
 }
 
 interface Leaf {
@@ -327,6 +321,3 @@ export function stage1Suspended(s: PeState): boolean {
 function blockAllowed(granuleLog2: number, level: number): boolean {
   return granuleLog2 === 12 ? level === 1 || level === 2 : level === 2;
 }
-
-/** Fault status of an access that no memory answers. */
-export const EXTERNAL_ABORT: number = FSC.SyncExternal;
