@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 packages=(
   qemu-user qemu-system-arm binutils-aarch64-linux-gnu gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-  gdb-multiarch device-tree-compiler acpica-tools e2fsprogs
+  gdb-multiarch device-tree-compiler acpica-tools e2fsprogs qemu-efi-aarch64
 )
 
 if ! command -v apt-get >/dev/null; then
@@ -41,3 +41,5 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 node scripts/guests.mjs
+# The ACPI tables of QEMU with UEFI: two boots of it, a minute or two.
+node scripts/qemu-tables.mjs

@@ -11,6 +11,30 @@
 
 // The machine.
 export type { ProfileName } from './arch/profiles.ts';
+// Traces: what happens in a machine, as records, lines, or JSON for Perfetto.
+export { type CodePlace, type SymbolFile, Symbols } from './debug/symbols/symbols.ts';
+export { PerfettoTrace } from './debug/trace/perfetto.ts';
+export {
+  type CallRecord,
+  type CallValue,
+  type CutRecord,
+  type ExceptionRecord,
+  type InterruptRecord,
+  type PowerRecord,
+  type ReturnRecord,
+  type SdeiRecord,
+  type Symbolize,
+  TRACE_KINDS,
+  type TraceKind,
+  type TracePlace,
+  type TraceRecord,
+  type TraceSink,
+} from './debug/trace/records.ts';
+export { TextTrace } from './debug/trace/text.ts';
+export { type Traceable, Tracer } from './debug/trace/tracer.ts';
+export type { GicHappening } from './devices/gic.ts';
+export { GicError, type GicErrorCode } from './devices/gic.ts';
+export type { MsiOutcome } from './devices/gicv3/its/its.ts';
 export type { VirtioBlkOptions } from './devices/virtio/blk.ts';
 export { type BlockBackend, memoryBackend } from './devices/virtio/block-store.ts';
 export type { NetBackend } from './devices/virtio/net.ts';
@@ -45,7 +69,8 @@ export {
   type ProgramImage,
 } from './machine/options.ts';
 export type { MachineSdei, SdeiListener, SdeiOptions } from './machine/sdei.ts';
-
+export type { StopListener, StopOptions } from './machine/stops.ts';
+export type { WatchdogOptions } from './machine/watchdog.ts';
 // Device trees as bytes, in both directions.
 export { decodeFdt, type FdtDecoded, type FdtFinding } from './tables/fdt/decode.ts';
 export { encodeFdt } from './tables/fdt/encode.ts';

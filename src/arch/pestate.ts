@@ -38,10 +38,17 @@ export const SYSREG_CAPACITY = 1024;
 export const ARCHITECTURAL_BYTES = SYSREG_BASE + SYSREG_CAPACITY * 8;
 /** Start of the fields that are recomputed, never saved. */
 export const DERIVED_BASE = 0x4000;
-/** Exec TLB: 1024 entries of 32 bytes. */
+/**
+ * Exec TLB: 1024 entries of 32 bytes, each two ways of 16: tag (8), address of the page of records (4). Two, because
+ * kernels change translation contexts in the middle of a page and back at each exception from EL0.
+ */
 export const EXEC_TLB_BASE = 0x8000;
 /** Number of exec TLB entries. */
 export const EXEC_TLB_ENTRIES = 1024;
+/** Bytes of one way of an exec TLB entry; the way used last comes first. */
+export const EXEC_TLB_WAY_BYTES = 16;
+/** Where a way of an exec TLB entry holds the address of the page of records. */
+export const EXEC_TLB_RECORDS = 8;
 /** Data TLB: 2048 entries of 32 bytes: read tag (8), write tag (8), addend (4). */
 export const DATA_TLB_BASE = 0x1_0000;
 /** Number of data TLB entries. */
@@ -114,6 +121,12 @@ export const PE_DERIVED = layout(DERIVED_BASE, {
   interruptPending: 'i32',
   /** 15 when SP must be aligned to 16 bytes for accesses at the current EL (SCTLR_ELx.SA, SA0), else 0. */
   spAlignMask: 'i32',
+  /** Bytes that DC ZVA zeroes, or 0 when it traps at the current EL. */
+  zeroBlockBytes: 'i32',
+  /** PSTATE.D while clearing it can start a debug exception, else 0. */
+  debugMask: 'i32',
+  /** Added to an offset in the memory that lies in RAM it gives the physical address; 0: not told. */
+  ramPaOffset: 'i64',
   /** Translation contexts of the current EL for VAs with bit 63 clear and set. */
   contextLow: 'i64',
   contextHigh: 'i64',

@@ -26,6 +26,6 @@ export function openDriveFile(path: string, writable: boolean): BlockBackend {
   const write = (offset: number, bytes: Uint8Array): void => {
     for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
   };
-  const content = { sizeBytes: stat.size, readOnly: !writable, read };
+  const content = { name: path, sizeBytes: stat.size, readOnly: !writable, read };
   return writable ? { ...content, write, flush: () => fdatasyncSync(fd) } : content;
 }

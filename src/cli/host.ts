@@ -1,4 +1,5 @@
 import type { BlockBackend } from '../devices/virtio/block-store.ts';
+import type { Codec } from '../machine/snapshot-file/sections.ts';
 import type { MachineFactory, MachinePort } from './machine-port.ts';
 
 /** Where keys and piped input come from. */
@@ -10,6 +11,14 @@ export interface InputPort {
   /** Leaves further input where it is while `held`. */
   hold(held: boolean): void;
   /** Stops reading and gives a terminal back as it was. */
+  close(): void;
+}
+
+/** A file that is being written; each piece is in the file when `write` returns. */
+export interface TextFile {
+  /** @throws the error of the system, with its `code` */
+  write(content: string | Uint8Array): void;
+  /** @throws the error of the system, with its `code` */
   close(): void;
 }
 
@@ -31,7 +40,15 @@ export interface Host {
   /** Opens a file as a disk, for reading or for both. @throws the error of the system, with its `code` */
   openDrive(path: string, writable: boolean): BlockBackend;
   /** @throws the error of the system, with its `code` */
-  writeFile(path: string, text: string): void;
+  writeFile(path: string, content: string | Uint8Array): void;
+  /**
+   * Writes a file so that it is there whole or as it was before. @throws the error of the system, with its `code`
+   */
+  replaceFile(path: string, bytes: Uint8Array): void;
+  /** Compression for the files of snapshots. */
+  readonly codec: Codec;
+  /** Makes a file, or empties it, to be written piece by piece. @throws the error of the system, with its `code` */
+  openText(path: string): TextFile;
   /** Milliseconds of wall time from an arbitrary start. */
   nowMs(): number;
   /** Lets keys, signals and writes happen. */

@@ -10,6 +10,7 @@ const SYSTEM_REASONS: Readonly<Record<string, string>> = {
   EACCES: 'reading it is not permitted',
   EISDIR: 'it is a directory, not a file',
   ENOTDIR: 'a part of its path is not a directory',
+  ENOSPC: 'no space is left on its device',
   ERR_FS_FILE_TOO_LARGE: 'it is larger than 2 GiB',
 };
 

@@ -6,6 +6,7 @@ export interface MachineRequest {
   readonly initrd?: Uint8Array;
   readonly append?: string;
   readonly dtb?: Uint8Array;
+  readonly tables?: 'dt' | 'acpi' | 'both';
   readonly cpus?: number;
   readonly memoryBytes?: number;
   readonly cpu?: 'full' | 'cortex-a57';
@@ -13,6 +14,8 @@ export interface MachineRequest {
   readonly sdei?: false | { readonly version?: '1.0' | '1.1'; readonly profile?: 'spec' | 'tf-a' };
   /** Disks, in order; the command owns their files. */
   readonly drives?: readonly { readonly backend: BlockBackend }[];
+  readonly engine?: 'compiled' | 'interpreter';
+  readonly watchdog?: true | { readonly second: 'reset' };
   readonly virtioRng?: boolean;
   readonly net?: 'null' | 'loopback';
 }
@@ -52,6 +55,15 @@ export interface ConsolePort {
   readonly queuedBytes?: number;
 }
 
+/** Something that is in memory when the guest starts. */
+export interface BootSegment {
+  /** `kernel`, `initrd`, `dtb`, `acpi` or `efi`. */
+  readonly what: string;
+  /** Which table or structure. */
+  readonly name?: string;
+  readonly bytes: Uint8Array;
+}
+
 /** The part of a machine that the command needs. */
 export interface MachinePort {
   run(limits: RunLimits): { readonly reason: RunReason };
@@ -60,6 +72,8 @@ export interface MachinePort {
   /** Virtual time since the machine was made, in ns; a reset does not set it back. */
   readonly timeNs: bigint;
   digest(): string;
+  /** What a reset loads; undefined or absent where there is no kernel. */
+  readonly boot?: { readonly segments: readonly BootSegment[] } | undefined;
   /** Starts again from the same images, as PSCI SYSTEM_RESET asks. */
   reset(): void;
   readonly console: ConsolePort;

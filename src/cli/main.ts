@@ -1,21 +1,27 @@
 import { Command, CommanderError } from 'commander';
+import { CPUS_MAX } from '../machine/options.ts';
+import { addDecodeCommand } from './decode.ts';
 import { DEVICE_NAMES, DRIVE_FORM, openDrives, parseDevices, parseDrive } from './devices.ts';
 import { isUserError, messageOf, UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import { readInput, systemReason, unpackKernel } from './inputs.ts';
 import { KEY_HELP } from './keyboard.ts';
 import type { MachineRequest } from './machine-port.ts';
-import { describeGrammar, parseRule } from './on/rule.ts';
+import { insideOf } from './on/inside.ts';
+import { checkRules, describeGrammar, parseRule } from './on/rule.ts';
 import { EXIT_CODES, EXIT_USAGE, outcomeJson, summaryLine } from './report.ts';
 import { Session, type SessionOptions } from './session.ts';
+import { addSnapshotCommand } from './snapshot.ts';
+import { addSourceOptions, checkSource, engineOf, Keeping, openSource, type SourceFlags } from './sources.ts';
+import { addTablesOptions, dumpTables, parseTables, type TablesFlags } from './tables.ts';
+import { addTraceOptions, parseTrace, type TraceFlags, Traces } from './trace.ts';
 import { parseCount, parseRegex, parseSize } from './values.ts';
 
 /** Memory of a machine when `--memory` is not given. */
 export const DEFAULT_MEMORY = '512M';
 
 /** The options of `unmaskable run` as they were typed. */
-interface RunFlags {
-  readonly kernel: string;
+interface RunFlags extends SourceFlags, TraceFlags, TablesFlags {
   readonly initrd?: string;
   readonly append?: string;
   readonly dtb?: string;
@@ -29,7 +35,9 @@ interface RunFlags {
   readonly until?: string;
   readonly failOn?: string;
   readonly maxSteps?: string;
+  readonly watchdog?: true | string;
   readonly on: string[];
+  readonly symbols?: string;
   readonly drive: string[];
   readonly device: string[];
   readonly digest?: boolean;
@@ -40,7 +48,8 @@ interface RunFlags {
 const EXIT_HELP = `
 Exit codes:
   0 powered off, or --until seen   1 --fail-on seen             2 usage or unreadable input
-  3 --max-steps reached            4 nothing can happen more    70 a fault of unmaskable itself`;
+  3 --max-steps reached            4 nothing can happen more    5 a replay differs
+  70 a fault of unmaskable itself`;
 
 /** Text after the options in the help of `run`. */
 function helpAfter(): string {
@@ -76,6 +85,12 @@ function oneOf<T extends string>(option: string, value: string | undefined, know
   throw new UsageError('E_SDEI', `${option} '${value}': no such value. Known: ${known.join(', ')}.`);
 }
 
+function parseWatchdog(text: true | string | undefined): MachineRequest['watchdog'] {
+  if (text === undefined || text === true) return text;
+  if (text === 'reset') return { second: 'reset' };
+  throw new UsageError('E_WATCHDOG', `--watchdog '${text}': no such form. Write --watchdog, or --watchdog reset.`);
+}
+
 function parseSdei(flags: RunFlags): MachineRequest['sdei'] {
   const onOff = oneOf('--sdei', flags.sdei, ['on', 'off']);
   const version = oneOf('--sdei-version', flags.sdeiVersion, ['1.0', '1.1']);
@@ -88,10 +103,20 @@ function parseSdei(flags: RunFlags): MachineRequest['sdei'] {
   );
 }
 
+/** Looked at only when all options are known, so that a slip in one of them is what is said first. */
+function withKernel(flags: RunFlags): RunFlags {
+  if ((flags.kernel ?? flags.restore ?? flags.replay) !== undefined) return flags;
+  const advice = 'Give the arm64 Image to boot, or a snapshot with --restore. See: unmaskable run --help';
+  throw new UsageError('E_KERNEL', `required option '--kernel <FILE>' not specified. ${advice}`);
+}
+
 function parseCpus(text: string): number {
-  const cpus = parseCount('--cpus', text);
-  if (cpus < 1) throw new UsageError('E_CPUS', `--cpus '${text}': a machine has at least one CPU. Give 1 or more.`);
-  return cpus;
+  const cpus = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (cpus >= 1 && cpus <= CPUS_MAX) return cpus;
+  throw new UsageError(
+    'E_CPUS',
+    `--cpus '${text}': this machine has 1 to ${CPUS_MAX} CPUs. Give a number in that range.`,
+  );
 }
 
 /** Values first, files second, so that a slip in the command is found before anything is read. */
@@ -103,18 +128,27 @@ function machineRequest(flags: RunFlags, host: Host): MachineRequest {
     cpu: parseCpu(flags.cpu),
     gic: flags.gic === undefined ? undefined : parseGic(flags.gic),
     sdei: parseSdei(flags),
+    watchdog: parseWatchdog(flags.watchdog),
+    tables: parseTables(flags),
   };
   const drives = flags.drive.map(parseDrive);
   const devices = parseDevices(flags.device);
-  const kernel = readInput(host, '--kernel', flags.kernel);
+  // `checkSource` has seen that there is one.
+  const path = flags.kernel!;
+  const kernel = readInput(host, '--kernel', path);
   return {
     ...values,
-    kernel: unpackKernel(`--kernel ${flags.kernel}`, kernel),
+    engine: engineOf(flags),
+    kernel: unpackKernel(`--kernel ${path}`, kernel),
     initrd: flags.initrd === undefined ? undefined : readInput(host, '--initrd', flags.initrd),
     dtb: flags.dtb === undefined ? undefined : readInput(host, '--dtb', flags.dtb),
     ...devices,
     drives: drives.length === 0 ? undefined : openDrives(host, drives),
   };
+}
+
+function symbolFile(path: string, host: Host): { what: string; bytes: Uint8Array } {
+  return { what: `--symbols ${path}`, bytes: readInput(host, '--symbols', path) };
 }
 
 function writeJson(host: Host, path: string, text: string): void {
@@ -125,16 +159,38 @@ function writeJson(host: Host, path: string, text: string): void {
   }
 }
 
-async function runCommand(flags: RunFlags, host: Host): Promise<number> {
+async function runCommand(flags: RunFlags, host: Host, command: Command): Promise<number> {
+  checkSource(flags, command);
   const options = sessionOptions(flags);
-  const request = machineRequest(flags, host);
-  const machine = host.createMachine(request);
+  const traced = parseTrace(flags);
+  const symbols = flags.symbols === undefined ? undefined : symbolFile(flags.symbols, host);
+  const { machine, port, replay } = await openSource(flags, host, () =>
+    host.createMachine(machineRequest(flags, host)),
+  );
+  const inside = insideOf(machine, symbols);
+  checkRules(options.rules, inside);
+  dumpTables(flags, machine, host);
   // Before the run: an hour of it must not end in a path that cannot be written.
   if (flags.json !== undefined) writeJson(host, flags.json, '');
-  const outcome = await new Session(machine, host, options).run();
+  const traces = traced && new Traces(traced, host, inside && ((address) => inside.symbols.symbolize(address)));
+  traces?.attach(machine);
+  const keeping = await Keeping.begin(flags, host, machine, flags.on.length > 0);
+  const ended = await new Session(port, host, {
+    ...options,
+    ...replay?.session,
+    inside,
+    save: keeping.save,
+    afterSlice: () => {
+      traces?.flush();
+      return keeping.settled();
+    },
+  }).run();
+  keeping.end();
+  const outcome = { ...ended, traceRecords: traces?.end().records };
   if (flags.json !== undefined) writeJson(host, flags.json, outcomeJson(outcome));
   if (outcome.digest !== null) host.writeErr(`digest ${outcome.digest}\n`);
   host.writeErr(`${summaryLine(outcome)}\n`);
+  for (const line of (await replay?.explain()) ?? []) host.writeErr(`unmaskable: ${line}\n`);
   return outcome.exitCode;
 }
 
@@ -166,7 +222,7 @@ function buildProgram(host: Host, version: string, done: (exitCode: number) => v
   program
     .command('run')
     .description('boot a kernel; console on standard output, keyboard from the terminal or a pipe')
-    .requiredOption('--kernel <FILE>', 'arm64 Image, raw or gzip-compressed')
+    .option('--kernel <FILE>', 'arm64 Image, raw or gzip-compressed; must be given, but with --restore or --replay')
     .option('--initrd <FILE>', 'initial RAM disk, handed over as it is')
     .option('--append <TEXT>', 'kernel command line')
     .option('--dtb <FILE>', 'device tree instead of the generated one')
@@ -182,12 +238,19 @@ function buildProgram(host: Host, version: string, done: (exitCode: number) => v
     .option('--max-steps <N>', 'end with exit code 3 after N steps, e.g. 5G')
     .option('--drive <SPEC>', `${DRIVE_FORM}: raw image as virtio-blk, may be repeated`, collect, [])
     .option('--device <NAME>', `another device: ${DEVICE_NAMES}`, collect, [])
-    .option('--on <RULE>', "'TRIGGER => ACTION', may be repeated", collect, [])
+    .option('--watchdog [reset]', 'a watchdog that signals INTID 44 every 10 s; reset: with a second stage that resets')
+    .option('--on <RULE>', "'TRIGGER => ACTION[, ACTION]', may be repeated", collect, [])
+    .option('--symbols <FILE>', 'ELF file with symbols for pc: and traces, besides those of a Linux kernel itself')
     .option('--digest', 'print the digest of the whole machine at the end')
     .option('--json <FILE>', 'write how the run ended as data')
     .option('--quiet', 'do not print the console')
     .addHelpText('after', helpAfter)
-    .action(async (flags: RunFlags) => done(await runCommand(flags, host)));
+    .action(async (flags: RunFlags, command: Command) => done(await runCommand(withKernel(flags), host, command)));
+  addDecodeCommand(program, host, done);
+  addSnapshotCommand(program, host, done);
+  addSourceOptions(program.commands.find((command) => command.name() === 'run')!);
+  addTablesOptions(program.commands.find((command) => command.name() === 'run')!);
+  addTraceOptions(program.commands.find((command) => command.name() === 'run')!);
   return program;
 }
 

@@ -1,8 +1,11 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { NODE_CODEC } from './codec.ts';
 import { createDemo } from './demo.ts';
 import { openDriveFile } from './drive-file.ts';
 import type { Host, InputPort } from './host.ts';
 import { createMachine } from './machine.ts';
+import { replaceFile } from './replace-file.ts';
+import { openTextFile } from './text-file.ts';
 
 /** The longest timer Node can set, in ms. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -73,6 +76,9 @@ class NodeHost implements Host {
   readonly createMachine = createMachine;
   readonly createDemo = createDemo;
   readonly openDrive = openDriveFile;
+  readonly openText = openTextFile;
+  readonly replaceFile = replaceFile;
+  readonly codec = NODE_CODEC;
   #wake: (() => void) | undefined;
   #outputClosed = false;
   #outputClosedListener: (() => void) | undefined;
@@ -110,8 +116,8 @@ class NodeHost implements Host {
     return readFileSync(path);
   }
 
-  writeFile(path: string, text: string): void {
-    writeFileSync(path, text);
+  writeFile(path: string, content: string | Uint8Array): void {
+    writeFileSync(path, content);
   }
 
   nowMs(): number {

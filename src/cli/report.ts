@@ -5,8 +5,12 @@ export const EXIT_CODES = {
   stopped: 0,
   left: 0,
   'fail-on': 1,
+  /** A file that the run writes cannot be written. */
+  'cannot-write': 6,
   'max-steps': 3,
   'nothing-due': 4,
+  /** A replay does not do what was recorded. */
+  diverged: 5,
   'internal-error': 70,
   interrupted: 130,
   'output-closed': 141,
@@ -35,6 +39,8 @@ export interface Outcome {
   readonly digest: string | null;
   /** The text that `--until` or `--fail-on` matched. */
   readonly matched: string | null;
+  /** Records of the trace, where there is one. */
+  readonly traceRecords?: number;
   /** What the machine said it does not model, each message once, with how often. */
   readonly notModelled: readonly { readonly message: string; readonly count: number }[];
 }
@@ -62,6 +68,7 @@ export function summaryLine(outcome: Outcome): string {
     `${formatTimeNs(outcome.virtualTimeNs)} virtual`,
     `${(outcome.wallTimeMs / 1000).toFixed(2)} s wall`,
     `${stepRateMillions(outcome).toFixed(2)} M steps/s`,
+    ...(outcome.traceRecords === undefined ? [] : [`${grouped(outcome.traceRecords)} trace records`]),
   ];
   return `unmaskable: ${outcome.why}; ${parts.join(', ')}`;
 }

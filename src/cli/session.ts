@@ -1,7 +1,9 @@
 import { ConsoleMatcher } from './console-match.ts';
+import { isUserError } from './errors.ts';
 import type { Host } from './host.ts';
 import { KEY_HELP, KeyFilter } from './keyboard.ts';
 import type { MachinePort } from './machine-port.ts';
+import type { Inside } from './on/inside.ts';
 import { armRules, type OnRule } from './on/rule.ts';
 import { type EndReason, EXIT_CODES, grouped, type Outcome } from './report.ts';
 
@@ -23,9 +25,19 @@ export interface SessionOptions {
   readonly failOn?: RegExp;
   readonly maxSteps?: number;
   readonly rules: readonly OnRule[];
+  /** The machine from the inside, for rules that need it. */
+  readonly inside?: Inside;
   readonly digest: boolean;
   /** Console output is matched but not printed. */
   readonly quiet: boolean;
+  /** Called after every slice of the run; a user's mistake that it throws ends the run. */
+  readonly afterSlice?: () => void | Promise<void>;
+  /** Saves the machine as it is now; `rule` asked for it. */
+  readonly save?: (path: string, rule: string) => void;
+  /** Nobody types: a recording is played. */
+  readonly noInput?: boolean;
+  /** Why the machine stopped by itself, if it did: the end of a recording. */
+  readonly stopped?: () => { readonly reason: EndReason; readonly why: string } | undefined;
 }
 
 const NOTHING_DUE = 'nothing can happen any more: every CPU waits, nothing is due and no input can come';
@@ -69,8 +81,11 @@ export class Session {
     } catch (error) {
       this.#inMachine = false;
       this.#end = undefined;
-      this.#finish('internal-error', `internal error at step ${grouped(this.#machine.steps)}`);
-      this.#host.writeErr(describeFault(error, this.#machine.steps));
+      if (isUserError(error)) this.#finish('cannot-write', error.message);
+      else {
+        this.#finish('internal-error', `internal error at step ${grouped(this.#machine.steps)}`);
+        this.#host.writeErr(describeFault(error, this.#machine.steps));
+      }
     } finally {
       this.#host.input.close();
     }
@@ -100,12 +115,16 @@ export class Session {
       machine: this.#machine,
       console: this.#matcher,
       stop: (why) => this.#finish('stopped', why),
+      report: (message) => this.#host.writeErr(`unmaskable: ${message}\n`),
+      save: (path, rule) => this.#options.save?.(path, rule),
+      inside: this.#options.inside,
     });
     this.#host.onSignal((name) => this.#signal(name));
     this.#host.onOutputClosed(() => {
       this.#finish('output-closed', 'standard output was closed');
       this.#host.wake();
     });
+    if (this.#options.noInput) return;
     this.#machine.inputPossible = true;
     this.#host.input.open(
       (bytes) => this.#take(bytes),
@@ -127,17 +146,24 @@ export class Session {
     this.#inMachine = true;
     const { reason } = this.#machine.run({ steps: Math.min(sliceSteps, left), idleUntilNs: this.#idleUntilNs });
     this.#inMachine = false;
+    await this.#options.afterSlice?.();
     await this.#flush();
     if (this.#end !== undefined) return;
     if (reason === 'poweroff') this.#finish('poweroff', 'the guest powered off');
     else if (reason === 'reset') this.#reset();
     else if (reason === 'idle' && !this.#deliverable()) this.#finish('nothing-due', NOTHING_DUE);
-    else if (reason === 'stopped') throw new Error('the machine stopped although nothing asked it to');
+    else if (reason === 'stopped') this.#stoppedByItself();
     else if (reason === 'waiting-for-input') await this.#waitForInput(undefined);
     else if (reason === 'waiting-for-time') await this.#waitForTime();
     await this.#host.breathe();
     // A key that ended a wait belongs after the virtual time that passed meanwhile: the next run lets it pass.
     if ((this.#idleUntilNs ?? 0n) <= this.#machine.timeNs) this.#deliver();
+  }
+
+  #stoppedByItself(): void {
+    const end = this.#options.stopped?.();
+    if (!end) throw new Error('the machine stopped although nothing asked it to');
+    this.#finish(end.reason, end.why);
   }
 
   #reset(): void {

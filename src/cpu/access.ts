@@ -1,5 +1,6 @@
 import { EC, FSC, fsc, issForDataAbort, issForInstructionAbort } from '../arch/esr.ts';
-import { DATA_TLB_BASE, DATA_TLB_ENTRIES, PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
+import { DATA_TLB_BASE, DATA_TLB_ENTRIES, PE_DERIVED, PE_STATE, type StateField } from '../arch/pestate.ts';
+import { isHosted } from '../engine/hosted/program.ts';
 import type { Interpreter } from '../engine/interpreter.ts';
 import { type GuestMemory, PAGE_BYTES } from '../engine/memory.ts';
 import { RAM_BASE } from '../engine/records.ts';
@@ -30,6 +31,7 @@ export class MemoryAccess {
   private readonly ramBasePa: number;
   private readonly engine: () => Interpreter;
   private readonly debug: Debug;
+  private readonly hosted: boolean;
   /** A fetch is ending in an exception: a step that the engine has not counted yet. */
   fetching = false;
 
@@ -42,6 +44,8 @@ export class MemoryAccess {
     ramBasePa: number;
     engine: () => Interpreter;
     debug: Debug;
+    /** There is hosted code: its addresses are not fetched. */
+    hosted: boolean;
   }) {
     this.s = parts.s;
     this.memory = parts.memory;
@@ -51,6 +55,8 @@ export class MemoryAccess {
     this.ramBasePa = parts.ramBasePa;
     this.engine = parts.engine;
     this.debug = parts.debug;
+    this.hosted = parts.hosted;
+    this.s.set64(PE_DERIVED.ramPaOffset, BigInt(parts.ramBasePa - RAM_BASE));
   }
 
   // --- faults ---
@@ -59,7 +65,7 @@ export class MemoryAccess {
     return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
   }
   private dataAbort(hi: number, lo: number, code: number, write: boolean): 1 {
-    this.exceptions.sync(EC.DataAbortLowerEL, issForDataAbort({ fsc: code, wnr: write }), { far: this.far(hi, lo) });
+    this.exceptions.fault(EC.DataAbortLowerEL, issForDataAbort({ fsc: code, wnr: write }), hi, lo);
     this.s.set32(PE_DERIVED.diverted, 0);
     return 1;
   }
@@ -80,7 +86,7 @@ export class MemoryAccess {
     const at = (s.base + PE_DERIVED.slowVa.offset) >> 2;
     const lo = s.i32[at]! >>> 0;
     const hi = s.i32[at + 1]! >>> 0;
-    if (record) s.pc = this.engine().pcOfRecord(s.base, record);
+    if (record) this.engine().setPcOfRecord(s.base, record);
     const bytes = word & 31;
     const align = (word >> 5) & 31;
     const el = word & UNPRIVILEGED && s.el === 1 && !s.get32(PE_STATE.UAO) ? 0 : s.el;
@@ -166,6 +172,10 @@ export class MemoryAccess {
       memory.u8.copyWithin(RAM_BASE + ram, value, value + bytes);
       return false;
     }
+    if (memory.unwatchTable(ram >>> 12)) {
+      memory.u8.copyWithin(RAM_BASE + ram, value, value + bytes);
+      return true;
+    }
     // A descriptor that was invalid was not cached; only one that was valid and changes makes translations stale.
     const first = (RAM_BASE + (ram & ~7)) >>> 2;
     const last = (RAM_BASE + ((ram + bytes - 1) & ~7)) >>> 2;
@@ -192,14 +202,17 @@ export class MemoryAccess {
     if (s.sysLow(SCTLR[how.el === 0 ? 1 : how.el]!) & SCTLR_A) return;
     if (this.debug.watching && this.debug.watchesPage(this.far(hi, lo))) return;
     const unpriv = how.el !== s.el;
-    const low = unpriv ? PE_DERIVED.unprivLow : PE_DERIVED.contextLow;
-    const context = s.get64({ ...low, offset: low.offset + (hi >>> 31) * 8 });
+    const context = this.context(unpriv ? PE_DERIVED.unprivLow : PE_DERIVED.contextLow, hi);
     const entry = (s.base + DATA_TLB_BASE + (((lo >>> 12) & (DATA_TLB_ENTRIES - 1)) << 5)) >> 2;
-    const tagLow = (lo & -PAGE_BYTES) | Number(context);
+    const tagLow = (lo & -PAGE_BYTES) | context;
     const writes = t.writable && memory.writesFreely(page);
     this.tag(entry, tagLow, hi, t.readable);
     this.tag(entry + 2, writes ? tagLow : 0, writes ? hi : 0, writes);
     memory.i32[entry + 4] = (RAM_BASE + page * PAGE_BYTES - (lo & -PAGE_BYTES)) | 0;
+  }
+  /** The context number for a VA whose high half is given; `low` is the field for VAs with bit 63 clear. */
+  private context(low: StateField, hi: number): number {
+    return this.memory.i32[(this.s.base + low.offset + (hi >>> 31) * 8) >> 2]!;
   }
   private tag(at: number, low: number, hi: number, valid: boolean): void {
     this.memory.i32[at] = valid ? low : 0;
@@ -240,21 +253,25 @@ export class MemoryAccess {
   /** See `EngineHost.fetchMiss`. */
   fetch(): boolean {
     const { s } = this;
-    const va = s.pc;
-    const canonical = this.mmu.branchAddress(s.el, va);
-    if (canonical !== va) {
-      s.pc = canonical;
+    const at = (s.base + PE_STATE.PC.offset) >> 2;
+    const lo = s.i32[at]! >>> 0;
+    const hi = s.i32[at + 1]! >>> 0;
+    const canonical = this.mmu.branchAddressHigh(s.el, hi);
+    if (canonical !== hi) {
+      s.i32[at + 1] = canonical;
       return true;
     }
-    if (va & 3n) return this.abandon(() => this.exceptions.sync(EC.PCAlignment, 0, { far: va }));
-    const hi = Number(va >> 32n);
-    const lo = Number(va & 0xffff_ffffn);
+    if (this.hosted && isHosted(s.pc)) {
+      this.engine().requestBoundary();
+      return true;
+    }
+    if (lo & 3) return this.abandon(() => this.exceptions.fault(EC.PCAlignment, 0, hi, lo));
     const t = this.mmu.translate(hi, lo, { kind: 'fetch', el: s.el, pan: false });
     const page = t.fault >= 0 ? -1 : this.mmu.ramPage(t.pa);
-    if (page < 0) return this.fetchAbort(va, t.fault >= 0 ? t.fault : FSC.SyncExternal);
+    if (page < 0) return this.fetchAbort(hi, lo, t.fault >= 0 ? t.fault : FSC.SyncExternal);
     if (this.debug.armed) {
       this.fetching = true;
-      const found = this.debug.fetching(va);
+      const found = this.debug.fetching(s.pc);
       this.fetching = false;
       if (found === 'exception') return this.abandon(() => {});
       if (found === 'boundary') {
@@ -263,13 +280,12 @@ export class MemoryAccess {
       }
     }
     if (s.get32(PE_STATE.IL)) return this.abandon(() => this.exceptions.sync(EC.IllegalState, 0));
-    const context = s.get64({ ...PE_DERIVED.fetchLow, offset: PE_DERIVED.fetchLow.offset + (hi >>> 31) * 8 });
-    this.engine().mapExec(s.base, (va & ~0xfffn) | context, lo >>> 12, page);
+    this.engine().mapExec(s.base, hi, (lo & -PAGE_BYTES) | this.context(PE_DERIVED.fetchLow, hi), page);
     return true;
   }
-  private fetchAbort(va: bigint, code: number): false {
+  private fetchAbort(hi: number, lo: number, code: number): false {
     const iss = issForInstructionAbort({ fsc: code });
-    return this.abandon(() => this.exceptions.sync(EC.InstructionAbortLowerEL, iss, { far: va }));
+    return this.abandon(() => this.exceptions.fault(EC.InstructionAbortLowerEL, iss, hi, lo));
   }
   private abandon(take: () => void): false {
     this.fetching = true;

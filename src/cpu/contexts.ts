@@ -3,23 +3,30 @@ import type { GuestMemory } from '../engine/memory.ts';
 import { stage1Suspended } from './mmu.ts';
 import { type PeState, sysregOffset } from './state.ts';
 
-/** Registers on which the translations of a regime depend, for VAs of the lower and the upper half. */
+/** Registers on which the translations of a regime depend, whichever half of the VA space is meant. */
 const COMMON = ['SCTLR', 'TCR', 'MAIR'];
-const offsets = (level: 1 | 2 | 3, names: readonly string[]): readonly number[] =>
-  names.map((n) => sysregOffset(`${n}_EL${level}`));
-const DEPENDS: Readonly<Record<1 | 2 | 3, readonly [low: readonly number[], high: readonly number[]]>> = {
-  1: [offsets(1, [...COMMON, 'TTBR0']), offsets(1, [...COMMON, 'TTBR1'])],
-  2: [offsets(2, [...COMMON, 'TTBR0']), offsets(2, [...COMMON, 'TTBR0'])],
-  3: [offsets(3, [...COMMON, 'TTBR0']), offsets(3, [...COMMON, 'TTBR0'])],
+const offsets = (level: 1 | 2 | 3): readonly number[] => COMMON.map((n) => sysregOffset(`${n}_EL${level}`));
+const CONTROLS: Readonly<Record<1 | 2 | 3, readonly number[]>> = { 1: offsets(1), 2: offsets(2), 3: offsets(3) };
+/** Table base registers, for VAs of the lower and the upper half. */
+const TABLES: Readonly<Record<1 | 2 | 3, readonly [low: number, high: number]>> = {
+  1: [sysregOffset('TTBR0_EL1'), sysregOffset('TTBR1_EL1')],
+  2: [sysregOffset('TTBR0_EL2'), sysregOffset('TTBR0_EL2')],
+  3: [sysregOffset('TTBR0_EL3'), sysregOffset('TTBR0_EL3')],
 };
 
 /** Context numbers fit in the offset bits of a TLB tag. */
 const CONTEXTS_MAX = 4094;
+/** A context that matches no entry. */
+const NO_CONTEXT = 0xfff;
+
+/** Everything a translation depends on but the address and the table: context numbers by table base. */
+type Space = Map<number, number>;
 
 /** Numbers for everything a translation depends on besides the address; shared by the PEs of a machine. */
 export class ContextNumbers {
-  private readonly numbers = new Map<string, bigint>();
+  private readonly spaces = new Map<string, Space>();
   private readonly memory: GuestMemory;
+  private given = 0;
   /** Counts how often all numbers were given out and started again. */
   generation = 0;
 
@@ -31,33 +38,55 @@ export class ContextNumbers {
     this.memory.flushTranslations();
   }
 
+  /** The numbers of one setting of the controls; to be asked for again when `generation` changed. */
+  space(key: string): Space {
+    let space = this.spaces.get(key);
+    if (!space) {
+      // Guests change controls a few times; one that does so for ever must not fill the host's memory.
+      if (this.spaces.size >= CONTEXTS_MAX) this.restart();
+      space = new Map();
+      this.spaces.set(key, space);
+    }
+    return space;
+  }
   /** The number of a context; when they run out every cached translation is dropped and counting starts again. */
-  of(key: string): bigint {
-    let number = this.numbers.get(key);
+  of(space: Space, tableBase: number): number {
+    let number = space.get(tableBase);
     if (number === undefined) {
-      if (this.numbers.size >= CONTEXTS_MAX) {
-        this.numbers.clear();
-        this.memory.flushTranslations();
-        this.generation++;
-      }
-      number = BigInt(this.numbers.size + 1);
-      this.numbers.set(key, number);
+      if (this.given >= CONTEXTS_MAX) this.restart();
+      number = ++this.given;
+      space.set(tableBase, number);
     }
     return number;
   }
+  private restart(): void {
+    for (const space of this.spaces.values()) space.clear();
+    this.spaces.clear();
+    this.given = 0;
+    this.memory.flushTranslations();
+    this.generation++;
+  }
 }
 
-type Pair = readonly [low: bigint, high: bigint];
+/** For one Exception level and PSTATE.PAN: the space and the number of each half of the VA space. */
+interface Choice {
+  readonly spaces: readonly [low: Space, high: Space];
+  low: number;
+  high: number;
+}
 
 /**
  * Keeps the context numbers that generated code compares TLB tags with.
  *
- * Whoever changes the Exception level, PSTATE.PAN, PSTATE.UAO or a translation control register calls in here.
+ * Whoever changes the Exception level, PSTATE.PAN, PSTATE.UAO or a translation control register calls in here. What a
+ * table base register holds besides the address of the table (ASID, CnP) is not part of a context: translations never
+ * go stale, so an address space is its table.
  */
 export class TranslationContexts {
   private readonly s: PeState;
   private readonly numbers: ContextNumbers;
-  private cached: (Pair | undefined)[] = [];
+  /** By Exception level and PSTATE.PAN. */
+  private choices: (Choice | undefined)[] = [];
   private generation = 0;
 
   constructor(s: PeState, numbers: ContextNumbers) {
@@ -67,7 +96,12 @@ export class TranslationContexts {
 
   /** A translation control register changed. */
   controlsChanged(): void {
-    this.cached = [];
+    this.choices = [];
+    this.modeChanged();
+  }
+  /** A table base register changed, and nothing else. */
+  tablesChanged(): void {
+    for (const [index, choice] of this.choices.entries()) if (choice) this.number(index >> 1, choice);
     this.modeChanged();
   }
 
@@ -77,37 +111,52 @@ export class TranslationContexts {
     const { el } = s;
     const pan = s.get32(PE_STATE.PAN);
     for (let tries = 0; tries < 2; tries++) {
-      const data = this.pair(el, el === 1 ? pan : 0);
-      const unpriv = el === 1 && !s.get32(PE_STATE.UAO) ? this.pair(0, 0) : data;
-      // PSTATE.IL makes every fetch fail, so that the exception for it is taken: no context matches.
-      const fetch: Pair = s.get32(PE_STATE.IL) ? [0xfffn, 0xfffn] : this.pair(el, 0);
-      this.store(PE_DERIVED.contextLow, PE_DERIVED.contextHigh, data);
-      this.store(PE_DERIVED.unprivLow, PE_DERIVED.unprivHigh, unpriv);
-      this.store(PE_DERIVED.fetchLow, PE_DERIVED.fetchHigh, fetch);
-      if (this.generation === this.numbers.generation) return;
+      const data = this.choice(el, el === 1 ? pan : 0);
+      const unpriv = el === 1 && !s.get32(PE_STATE.UAO) ? this.choice(0, 0) : data;
+      const fetch = this.choice(el, 0);
+      if (this.generation === this.numbers.generation) {
+        this.store(PE_DERIVED.contextLow, data.low, data.high);
+        this.store(PE_DERIVED.unprivLow, unpriv.low, unpriv.high);
+        // PSTATE.IL makes every fetch fail, so that the exception for it is taken: no context matches.
+        if (s.get32(PE_STATE.IL)) this.store(PE_DERIVED.fetchLow, NO_CONTEXT, NO_CONTEXT);
+        else this.store(PE_DERIVED.fetchLow, fetch.low, fetch.high);
+        return;
+      }
       // This PE may have used its old numbers since they were given out again.
       this.numbers.dropTranslations();
       this.generation = this.numbers.generation;
-      this.cached = [];
+      this.choices = [];
     }
   }
 
-  private store(low: StateField, high: StateField, pair: Pair): void {
-    this.s.set64(low, pair[0]);
-    this.s.set64(high, pair[1]);
+  /** Fields of 64 bits one behind the other, of which only the lowest are ever set. */
+  private store(lowField: StateField, low: number, high: number): void {
+    const at = (this.s.base + lowField.offset) >> 2;
+    this.s.i32[at] = low;
+    this.s.i32[at + 2] = high;
   }
 
-  private pair(el: number, pan: number): Pair {
+  private choice(el: number, pan: number): Choice {
     const index = el * 2 + pan;
-    let pair = this.cached[index];
-    if (!pair) {
-      const regime = (el === 0 ? 1 : el) as 1 | 2 | 3;
-      const off = regime === 1 && stage1Suspended(this.s) ? 'off' : '';
-      const key = (half: 0 | 1): string =>
-        `${this.s.index}:${el}${pan}${half}${off}:${DEPENDS[regime][half].map((o) => this.s.sys(o).toString(36)).join(':')}`;
-      pair = [this.numbers.of(key(0)), this.numbers.of(key(1))];
-      this.cached[index] = pair;
-    }
-    return pair;
+    return this.choices[index] ?? this.choose(index, el, pan);
+  }
+  private choose(index: number, el: number, pan: number): Choice {
+    const regime = (el === 0 ? 1 : el) as 1 | 2 | 3;
+    const off = regime === 1 && stage1Suspended(this.s) ? 'off' : '';
+    const controls = CONTROLS[regime].map((o) => this.s.sys(o).toString(36)).join(':');
+    const space = (half: 0 | 1): Space => this.numbers.space(`${this.s.index}:${el}${pan}${half}${off}:${controls}`);
+    const choice: Choice = { spaces: [space(0), space(1)], low: 0, high: 0 };
+    this.number(el, choice);
+    this.choices[index] = choice;
+    return choice;
+  }
+  private number(el: number, choice: Choice): void {
+    const [low, high] = TABLES[(el === 0 ? 1 : el) as 1 | 2 | 3];
+    choice.low = this.numbers.of(choice.spaces[0], this.tableBase(low));
+    choice.high = this.numbers.of(choice.spaces[1], this.tableBase(high));
+  }
+  /** TTBRn_ELx.BADDR, bits 47:1. */
+  private tableBase(offset: number): number {
+    return (this.s.sysHigh(offset) & 0xffff) * 0x1_0000_0000 + ((this.s.sysLow(offset) & ~1) >>> 0);
   }
 }

@@ -42,7 +42,14 @@ const SCR = {
 const HCR = { FMO: 8, IMO: 0x10, AMO: 0x20, TSC: 1 << 19, TGE: 1 << 27, HCD: 1 << 29 } as const;
 /** HCR_EL2.TEA, bit 37, in the high word. */
 const HCR_TEA_HIGH = 1 << 5;
+/** SCR_EL3 and HCR_EL2 bits that route each kind. */
+const ROUTE_BITS = { FIQ: [SCR.FIQ, HCR.FMO], IRQ: [SCR.IRQ, HCR.IMO], SError: [SCR.EA, HCR.AMO] } as const;
+const NO_ROUTE_BITS = [0, 0] as const;
 const SPAN = 1 << 23;
+/** DISR_EL1.A, as a signed 32-bit number. */
+const DISR_A = 1 << 31;
+/** Bytes of an instruction. */
+const INSTRUCTION = 4;
 
 /** Called after EL, PSTATE.PAN or UAO changed: what follows from them is recomputed. */
 export type ModeChanged = () => void;
@@ -62,6 +69,8 @@ export class Exceptions {
   private readonly gic: () => GicPort;
   private readonly modeChanged: ModeChanged;
   private readonly listener: ExceptionListener;
+  private readonly pan: boolean;
+  private readonly uao: boolean;
 
   constructor(
     s: PeState,
@@ -75,6 +84,8 @@ export class Exceptions {
     this.gic = gic;
     this.modeChanged = modeChanged;
     this.listener = listener;
+    this.pan = s.profile.features.has('FEAT_PAN');
+    this.uao = s.profile.features.has('FEAT_UAO');
   }
 
   /** SCR_EL3, or 0 without EL3. */
@@ -113,8 +124,7 @@ export class Exceptions {
 
   private routing(kind: AsyncKind | undefined): RoutingState {
     const { scr, hcr } = this;
-    const bits = { FIQ: [SCR.FIQ, HCR.FMO], IRQ: [SCR.IRQ, HCR.IMO], SError: [SCR.EA, HCR.AMO] } as const;
-    const [s, h] = kind ? bits[kind] : [0, 0];
+    const [s, h] = kind ? ROUTE_BITS[kind] : NO_ROUTE_BITS;
     return {
       el: this.s.el,
       el2: this.s.els.el2,
@@ -148,18 +158,29 @@ export class Exceptions {
    * Takes a synchronous exception whose preferred return address is PC, which must be up to date.
    *
    * @param ec - exception class of a lower EL; the same-EL class is chosen for aborts and debug
+   * @param options - `returnsBehind`: the preferred return address is that of the next instruction
    */
   sync(
     ec: number,
     iss: number,
-    options: { far?: bigint; target?: 1 | 2 | 3; returnPc?: bigint; il?: 0 | 1; end?: InstructionEnd } = {},
+    options: { far?: bigint; target?: 1 | 2 | 3; returnsBehind?: true; il?: 0 | 1; end?: InstructionEnd } = {},
   ): void {
     const target = options.target ?? (ABORTS.has(ec) ? this.abortTarget(iss & 0x3f) : this.syncTarget());
     const sameEl = target === this.s.el && SAME_EL_CLASSES.has(ec) ? 1 : 0;
     const esr = options.il === 0 ? (esrOf(ec + sameEl, iss) & ~0x0200_0000) >>> 0 : esrOf(ec + sameEl, iss);
     if (options.far !== undefined) this.s.setSys(AT.FAR[target]!, options.far);
-    const end = options.end ?? (options.returnPc === undefined ? 'abandoned' : 'completed');
-    this.enter(target, VECTOR_OFFSETS.Synchronous, options.returnPc ?? this.s.pc, BigInt(esr >>> 0), end);
+    const end = options.end ?? (options.returnsBehind ? 'completed' : 'abandoned');
+    this.enter(target, VECTOR_OFFSETS.Synchronous, options.returnsBehind ? INSTRUCTION : 0, esr, end);
+  }
+  /**
+   * As `sync` for an Instruction Abort, Data Abort or PC alignment fault at an address given as two halves: these are
+   * frequent, and a bigint is not cheap.
+   */
+  fault(ec: number, iss: number, farHigh: number, farLow: number): void {
+    const target = ABORTS.has(ec) ? this.abortTarget(iss & 0x3f) : this.syncTarget();
+    const sameEl = target === this.s.el && SAME_EL_CLASSES.has(ec) ? 1 : 0;
+    this.s.setSysHalves(AT.FAR[target]!, farHigh, farLow);
+    this.enter(target, VECTOR_OFFSETS.Synchronous, 0, esrOf(ec + sameEl, iss), 'abandoned');
   }
   /** An encoding that is UNDEFINED here. */
   undefined(): void {
@@ -200,12 +221,12 @@ export class Exceptions {
   }
 
   private takeAsyncTo(kind: AsyncKind, target: 1 | 2 | 3): void {
-    let esr: bigint | undefined;
+    let esr: number | undefined;
     if (kind === 'SError') {
       this.s.set32(PE_STATE.serrorPending, 0);
-      esr = BigInt(esrOf(EC.SError, Number(this.s.get64(PE_STATE.serrorSyndrome) & 0x1ff_ffffn)) >>> 0);
+      esr = esrOf(EC.SError, this.s.get32(PE_STATE.serrorSyndrome));
     }
-    this.enter(target, VECTOR_OFFSETS[kind], this.s.pc, esr, 'none');
+    this.enter(target, VECTOR_OFFSETS[kind], 0, esr, 'none');
     // No instruction was ended by this: the next one must not take the mark for its own.
     this.s.set32(PE_DERIVED.diverted, 0);
   }
@@ -218,14 +239,14 @@ export class Exceptions {
     const target = asyncTarget(routing);
     if (!this.s.get32(PE_STATE.serrorPending)) return;
     if (target !== undefined && !asyncMasked(routing, target, (this.s.get32(PE_STATE.DAIF) & SPSR.A) !== 0)) return;
-    const syndrome = this.s.get64(PE_STATE.serrorSyndrome) & 0x1ff_ffffn;
+    const syndrome = this.s.get32(PE_STATE.serrorSyndrome) & 0x1ff_ffff;
     this.s.set32(PE_STATE.serrorPending, 0);
-    this.s.setSys(AT.DISR_EL1, (1n << 31n) | syndrome);
+    this.s.setSysHalves(AT.DISR_EL1, 0, DISR_A | syndrome);
   }
 
   // --- entry and return ---
 
-  private enter(target: 1 | 2 | 3, kind: number, returnPc: bigint, esr: bigint | undefined, end: InstructionEnd): void {
+  private enter(target: 1 | 2 | 3, kind: number, ahead: 0 | 4, esr: number | undefined, end: InstructionEnd): void {
     const { s } = this;
     this.listener.taking(end);
     const from = s.el;
@@ -238,15 +259,15 @@ export class Exceptions {
           : 'Current EL with SP_EL0';
     const offset = VECTOR_OFFSETS[group] + kind;
     s.setMode(target, 1);
-    s.setSys(AT.SPSR[target]!, BigInt(spsr));
-    s.setSys(AT.ELR[target]!, returnPc);
-    if (esr !== undefined) s.setSys(AT.ESR[target]!, esr);
+    s.setSysHalves(AT.SPSR[target]!, 0, spsr);
+    s.copySum(PE_STATE.PC.offset, ahead, AT.ELR[target]!);
+    if (esr !== undefined) s.setSysHalves(AT.ESR[target]!, 0, esr);
     s.set32(PE_STATE.DAIF, SPSR.DAIF);
     s.set32(PE_STATE.SS, 0);
     s.set32(PE_STATE.IL, 0);
     s.set32(PE_STATE.UAO, 0);
     if (this.setsPan(target)) s.set32(PE_STATE.PAN, 1);
-    s.pc = BigInt.asUintN(64, s.sys(AT.VBAR[target]!) + BigInt(offset));
+    s.copySum(AT.VBAR[target]!, offset, PE_STATE.PC.offset);
     s.set32(PE_DERIVED.diverted, 1);
     this.afterModeChange(from, target);
     this.machine.exceptionTaken(s.index, target, offset);
@@ -255,7 +276,7 @@ export class Exceptions {
 
   /** PSTATE.PAN is set on entry to EL1 (and to EL2 with VHE) unless SCTLR_ELx.SPAN is 1. */
   private setsPan(target: number): boolean {
-    return this.s.profile.features.has('FEAT_PAN') && target === 1 && !(this.s.sysLow(AT.SCTLR[1]!) & SPAN);
+    return this.pan && target === 1 && !(this.s.sysLow(AT.SCTLR[1]!) & SPAN);
   }
 
   private afterModeChange(from: number, to: number): void {
@@ -271,15 +292,16 @@ export class Exceptions {
   exceptionReturn(): void {
     const { s } = this;
     const from = s.el;
-    const spsr = Number(s.sys(AT.SPSR[from]!) & 0xffff_ffffn);
-    const target = s.sys(AT.ELR[from]!);
+    const spsr = s.sysLow(AT.SPSR[from]!);
     this.listener.returning();
     this.restorePstate(spsr, from, spsr & SPSR.SS ? this.returnedStepBit(spsr, from) : 0);
-    s.pc = target;
+    s.copySum(AT.ELR[from]!, 0, PE_STATE.PC.offset);
     s.set32(PE_STATE.exclusiveValid, 0);
     s.set32(PE_STATE.eventRegister, 1);
     this.afterModeChange(from, s.el);
-    this.machine.requestBoundary();
+    this.machine.exceptionReturned(s.index, from);
+    // What was masked may be let in now; the debug unit asks for its own boundary.
+    if (s.get32(PE_DERIVED.interruptPending)) this.machine.requestBoundary();
   }
 
   private returnedStepBit(spsr: number, from: number): 0 | 1 {
@@ -292,9 +314,8 @@ export class Exceptions {
     const illegal = this.illegalReturn(spsr, from);
     s.set32(PE_STATE.NZCV, spsr & SPSR.NZCV);
     s.set32(PE_STATE.DAIF, spsr & SPSR.DAIF);
-    const has = (feature: 'FEAT_PAN' | 'FEAT_UAO'): boolean => s.profile.features.has(feature);
-    s.set32(PE_STATE.PAN, has('FEAT_PAN') && spsr & SPSR.PAN ? 1 : 0);
-    s.set32(PE_STATE.UAO, has('FEAT_UAO') && spsr & SPSR.UAO ? 1 : 0);
+    s.set32(PE_STATE.PAN, this.pan && spsr & SPSR.PAN ? 1 : 0);
+    s.set32(PE_STATE.UAO, this.uao && spsr & SPSR.UAO ? 1 : 0);
     s.set32(PE_STATE.SS, ss);
     s.set32(PE_STATE.IL, illegal || spsr & SPSR.IL ? 1 : 0);
     if (!illegal) s.setMode((spsr >> 2) & 3, spsr & 1);
@@ -312,11 +333,8 @@ export class Exceptions {
 
   // --- calls ---
 
-  private nextPc(): bigint {
-    return BigInt.asUintN(64, this.s.pc + 4n);
-  }
   supervisorCall(imm: number): void {
-    this.sync(EC.SupervisorCall, imm & 0xffff, { returnPc: this.nextPc() });
+    this.sync(EC.SupervisorCall, imm & 0xffff, { returnsBehind: true });
   }
   /**
    * HVC: DDI 0487 "HVC"; UNDEFINED where EL2 is absent, at EL0, in Secure state, or disabled by SCR_EL3.HCE or
@@ -327,12 +345,12 @@ export class Exceptions {
     if (!s.els.el2 && s.el === 1 && this.callConduit(imm)) return;
     const disabled = s.els.el3 ? !(this.scr & SCR.HCE) : (s.sysLow(AT.HCR_EL2) & HCR.HCD) !== 0;
     if (!s.els.el2 || s.el === 0 || (s.el === 1 && this.secure) || disabled) return this.undefined();
-    this.sync(EC.HypervisorCall, imm & 0xffff, { target: s.el === 3 ? 3 : 2, returnPc: this.nextPc() });
+    this.sync(EC.HypervisorCall, imm & 0xffff, { target: s.el === 3 ? 3 : 2, returnsBehind: true });
   }
   /** Without EL3, firmware may be reached by HVC, or by SMC when HVC belongs to EL2. */
   private callConduit(imm: number): boolean {
     const at = this.s.pc;
-    this.s.pc = this.nextPc();
+    this.s.nextInstruction();
     if (this.machine.hvcConduit(this.s.index, imm & 0xffff)) return true;
     this.s.pc = at;
     return false;
@@ -345,7 +363,7 @@ export class Exceptions {
     const trapped = s.el === 1 && (this.hcr & HCR.TSC) !== 0;
     if (!s.els.el3 && s.els.el2 && !trapped && this.callConduit(imm)) return;
     if (!s.els.el3 || this.scr & SCR.SMD) return this.undefined();
-    this.sync(EC.MonitorCall, imm & 0xffff, { target: 3, returnPc: this.nextPc() });
+    this.sync(EC.MonitorCall, imm & 0xffff, { target: 3, returnsBehind: true });
   }
 }
 

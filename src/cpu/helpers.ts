@@ -1,6 +1,7 @@
 /** The calls that generated code makes into a PE: what `HELPERS` of the instruction set names. */
 import { EC } from '../arch/esr.ts';
 import { PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
+import { sysregName } from '../arch/sysregs/index.ts';
 import { PSTATE_IMMEDIATES } from '../arch/sysregs/sysops.ts';
 import type { GuestMemory } from '../engine/memory.ts';
 import { describeUndefined } from '../isa/not-modelled.ts';
@@ -26,6 +27,7 @@ export class PeHelpers {
   private writePstate(op: number, imm: number): void {
     const { s } = this.pe;
     const row = PSTATE_IMMEDIATES.find((p) => p.op1 === op >> 3 && p.op2 === (op & 7));
+    if (row) this.pe.moves?.(row.name, true);
     if (!row || (row.feature && !s.profile.features.has(row.feature)) || (s.el === 0 && row.el > 0))
       return this.pe.exceptions.undefined();
     if (s.el === 0 && row.name.startsWith('DAIF') && !(s.sysLow(SCTLR_EL1) & (1 << 9))) {
@@ -56,9 +58,9 @@ export class PeHelpers {
     const host = this.pe.access.cachedHost(start, true);
     if (host >= 0) {
       this.memory.u8.fill(0, host, host + size);
-      return this.pe.nextInstruction();
+      return;
     }
-    if (this.pe.access.zero(va, start, size)) this.pe.nextInstruction();
+    this.pe.access.zero(va, start, size);
   }
 
   /** The calls, by the names in `HELPERS`. */
@@ -79,8 +81,12 @@ export class PeHelpers {
       breakpoint: run((imm) => this.pe.debug.breakpointInstruction(Number(imm))),
       halt: run(() => e.undefined()),
       exceptionReturn: run(() => (s.el === 0 ? e.undefined() : e.exceptionReturn())),
-      readSysreg: (k) => sysregs.read(key(k)),
+      readSysreg: (k) => {
+        this.pe.moves?.(sysregName(key(k)), false);
+        return sysregs.read(key(k));
+      },
       writeSysreg: run((k, v) => {
+        this.pe.moves?.(sysregName(key(k)), true);
         if (!sysregs.write(key(k), u64(v))) return;
         if (this.pe.pmu.active) this.pe.pmu.registerWritten(key(k));
         this.pe.nextInstruction();
@@ -114,6 +120,9 @@ export class PeHelpers {
       clearExclusive: run(() => {
         this.pe.monitor.clear();
         this.pe.nextInstruction();
+      }),
+      stop: run(() => {
+        if (this.machine.stopReached(s.index)) s.set32(PE_DERIVED.diverted, 1);
       }),
       spAlignmentFault: run(() => e.sync(EC.SPAlignment, 0)),
     };

@@ -57,8 +57,27 @@ interface Half {
   readonly vaBits: number;
   readonly disabled: boolean;
   readonly tbi: boolean;
-  readonly tableBase: number;
-  readonly outputBits: number;
+  /** Offset of the table base register in the PE's block. */
+  readonly base: number;
+  /** Level of the first lookup, how many bits of the VA it takes, and to what its table is aligned. */
+  readonly firstLevel: number;
+  readonly firstBits: number;
+  readonly firstBytes: number;
+  /** Addresses of tables and pages lie below. */
+  readonly outputLimit: number;
+}
+
+/** What follows from the granule, the size of the half and the output size in bits. */
+function lookups(
+  granuleLog2: number,
+  vaBits: number,
+  outputBits: number,
+): Pick<Half, 'granuleLog2' | 'vaBits' | 'firstLevel' | 'firstBits' | 'firstBytes' | 'outputLimit'> {
+  const stride = granuleLog2 - 3;
+  const firstLevel = 4 - Math.ceil((vaBits - granuleLog2) / stride);
+  const firstBits = vaBits - granuleLog2 - stride * (3 - firstLevel);
+  const firstBytes = Math.max(2 ** (firstBits + 3), 64);
+  return { granuleLog2, vaBits, firstLevel, firstBits, firstBytes, outputLimit: 2 ** outputBits };
 }
 
 /**
@@ -81,7 +100,7 @@ export class Mmu {
     attributes: 0,
     shareability: 0,
   };
-  private readonly halves = new Map<number, Half>();
+  private halves: (Half | undefined)[] = [];
 
   constructor(s: PeState, memory: GuestMemory, ramBasePa: number) {
     this.s = s;
@@ -89,9 +108,9 @@ export class Mmu {
     this.ramBasePa = ramBasePa;
   }
 
-  /** Forgets what was derived from the control registers; to be called when one of them changed. */
+  /** Forgets what was derived from SCTLR_ELx, TCR_ELx and MAIR_ELx; to be called when one of them changed. */
   controlsChanged(): void {
-    this.halves.clear();
+    this.halves = [];
   }
 
   /** True when stage 1 of the regime of an Exception level is on. */
@@ -148,12 +167,7 @@ export class Mmu {
 
   private half(regime: number, upper: boolean): Half {
     const key = regime * 2 + (upper ? 1 : 0);
-    let half = this.halves.get(key);
-    if (!half) {
-      half = regime === 1 ? this.halfEl1(upper) : this.halfSingle(regime);
-      this.halves.set(key, half);
-    }
-    return half;
+    return (this.halves[key] ??= regime === 1 ? this.halfEl1(upper) : this.halfSingle(regime));
   }
   private granule(log2: number): number {
     const name = { 12: '4K', 14: '16K', 16: '64K' }[log2] as '4K' | '16K' | '64K' | undefined;
@@ -161,33 +175,32 @@ export class Mmu {
     // A reserved or unsupported granule is treated as an implemented one: IMPLEMENTATION DEFINED, we choose 4K.
     return 12;
   }
-  private table(offset: number): number {
-    return ((this.s.sysHigh(offset) & 0xffff) >>> 0) * TWO32 + ((this.s.sysLow(offset) & ~1) >>> 0);
+  /** Where the first table begins: TTBRn_ELx.BADDR without the bits below the table's alignment. */
+  private firstTable({ base, firstBytes }: Half): number {
+    return (this.s.sysHigh(base) & 0xffff) * TWO32 + ((this.s.sysLow(base) & -firstBytes) >>> 0);
   }
   private halfEl1(upper: boolean): Half {
     const low = this.s.sysLow(AT.TCR[1]!);
     const high = this.s.sysHigh(AT.TCR[1]!);
     const granuleLog2 = this.granule(upper ? TG1[(low >>> 30) & 3]! : TG0[(low >>> 14) & 3]!);
     const txsz = (upper ? low >>> 16 : low) & 0x3f;
+    const outputBits = PA_BITS[Math.min(high & 7, this.paRange())]!;
     return {
-      granuleLog2,
-      vaBits: 64 - txsz,
+      ...lookups(granuleLog2, 64 - txsz, outputBits),
+      base: upper ? AT.TTBR1_EL1 : AT.TTBR0[1]!,
       disabled: ((low >>> (upper ? 23 : 7)) & 1) === 1 || txsz < 16 || txsz > 39,
       tbi: ((high >>> (upper ? 6 : 5)) & 1) === 1,
-      tableBase: this.table(upper ? AT.TTBR1_EL1 : AT.TTBR0[1]!),
-      outputBits: PA_BITS[Math.min(high & 7, this.paRange())]!,
     };
   }
   private halfSingle(regime: number): Half {
     const low = this.s.sysLow(AT.TCR[regime]!);
     const txsz = low & 0x3f;
+    const outputBits = PA_BITS[Math.min((low >>> 16) & 7, this.paRange())]!;
     return {
-      granuleLog2: this.granule(TG0[(low >>> 14) & 3]!),
-      vaBits: 64 - txsz,
+      ...lookups(this.granule(TG0[(low >>> 14) & 3]!), 64 - txsz, outputBits),
+      base: AT.TTBR0[regime]!,
       disabled: txsz < 16 || txsz > 39,
       tbi: ((low >>> 20) & 1) === 1,
-      tableBase: this.table(AT.TTBR0[regime]!),
-      outputBits: PA_BITS[Math.min((low >>> 16) & 7, this.paRange())]!,
     };
   }
 
@@ -201,12 +214,20 @@ export class Mmu {
     return top === wanted && (lo | 0) >> half.vaBits === wanted;
   }
 
-  /** The address a branch to this one gives: with TBI the top byte becomes bit 55's (EL0, EL1) or zero. */
-  branchAddress(el: number, va: bigint): bigint {
+  /**
+   * The high half of the address that a branch gives: with TBI the top byte becomes bit 55's (EL0, EL1) or zero.
+   *
+   * DDI 0487, "BranchAddr".
+   */
+  branchAddressHigh(el: number, hi: number): number {
     const regime = el === 0 ? 1 : el;
-    const upper = regime === 1 && ((va >> 55n) & 1n) === 1n;
-    if (!this.half(regime, upper).tbi) return va;
-    return regime === 1 ? BigInt.asUintN(64, BigInt.asIntN(56, va)) : BigInt.asUintN(56, va);
+    const upper = regime === 1 && ((hi >>> 23) & 1) === 1;
+    if (!this.half(regime, upper).tbi) return hi;
+    return (upper ? hi | 0xff00_0000 : hi & 0x00ff_ffff) >>> 0;
+  }
+  /** As `branchAddressHigh`, of and to a whole address. */
+  branchAddress(el: number, va: bigint): bigint {
+    return (BigInt(this.branchAddressHigh(el, Number(va >> 32n))) << 32n) | (va & 0xffff_ffffn);
   }
 
   // --- walk ---
@@ -214,19 +235,17 @@ export class Mmu {
   /** `bits` bits of the address from bit `lsb` up. */
   private field(hi: number, lo: number, lsb: number, count: number): number {
     const value = lsb >= 32 ? hi >>> (lsb - 32) : lsb === 0 ? lo >>> 0 : (lo >>> lsb) | (hi << (32 - lsb));
-    return (value & (2 ** count - 1)) >>> 0;
+    return value & ((1 << count) - 1);
   }
 
   private walk(regime: number, half: Half, hi: number, lo: number, request: TranslationRequest): Translation {
     const g = half.granuleLog2;
     const stride = g - 3;
-    let level = 4 - Math.ceil((half.vaBits - g) / stride);
-    const firstBits = half.vaBits - g - stride * (3 - level);
-    const firstSize = Math.max(2 ** (firstBits + 3), 64);
-    let table = Math.floor(half.tableBase / firstSize) * firstSize;
-    if (table >= 2 ** half.outputBits) return this.fail(fsc('AddressSize', 0));
+    let level = half.firstLevel;
+    let table = this.firstTable(half);
+    if (table >= half.outputLimit) return this.fail(fsc('AddressSize', 0));
     let tableFlags = 0;
-    for (let bits = firstBits; ; level++, bits = stride) {
+    for (let bits = half.firstBits; ; level++, bits = stride) {
       const shift = g + stride * (3 - level);
       const at = table + this.field(hi, lo, shift, bits) * 8;
       const page = this.ramPage(at);
@@ -239,22 +258,20 @@ export class Mmu {
       const isTable = (low & 2) !== 0 && level < 3;
       const validLeaf = level === 3 ? (low & 2) !== 0 : (low & 2) === 0 && blockAllowed(g, level);
       if (!(low & 1) || (!isTable && !validLeaf)) return this.fail(fsc('Translation', level));
-      const output = ((high & 0xffff) >>> 0) * TWO32 + (low >>> 0);
-      if (!isTable) return this.leaf({ regime, half, level, shift, low, high, output, tableFlags }, hi, lo, request);
-      table = Math.floor(output / 2 ** g) * 2 ** g;
-      if (table >= 2 ** half.outputBits) return this.fail(fsc('AddressSize', level));
+      if (!isTable) return this.leaf({ regime, half, level, shift, low, high, tableFlags }, lo, request);
+      table = (high & 0xffff) * TWO32 + ((low & -(1 << g)) >>> 0);
+      if (table >= half.outputLimit) return this.fail(fsc('AddressSize', level));
       tableFlags |= high >>> 27; // NSTable, APTable, UXNTable, PXNTable in bits 4:0
     }
   }
 
-  private leaf(d: Leaf, hi: number, lo: number, request: TranslationRequest): Translation {
+  private leaf(d: Leaf, lo: number, request: TranslationRequest): Translation {
     const r = this.result;
-    const block = Math.floor(d.output / 2 ** d.shift) * 2 ** d.shift;
-    const within =
-      d.shift >= 32 ? this.field(hi, lo, 32, d.shift - 32) * TWO32 + (lo >>> 0) : this.field(hi, lo, 0, d.shift);
-    if (block >= 2 ** d.half.outputBits) return this.fail(fsc('AddressSize', d.level));
+    // A leaf maps 1 GiB at most, so the offset lies in the low half.
+    const within = (1 << d.shift) - 1;
+    r.pa = (d.high & 0xffff) * TWO32 + (((d.low & ~within) | (lo & within)) >>> 0);
+    if (r.pa >= d.half.outputLimit) return this.fail(fsc('AddressSize', d.level));
     if (!(d.low & (1 << 10))) return this.fail(fsc('AccessFlag', d.level));
-    r.pa = block + within;
     this.permissions(d, request);
     this.memoryType(d);
     const allowed = request.kind === 'read' ? r.readable : request.kind === 'write' ? r.writable : r.executable;
@@ -307,7 +324,6 @@ interface Leaf {
   readonly shift: number;
   readonly low: number;
   readonly high: number;
-  readonly output: number;
   readonly tableFlags: number;
 }
 

@@ -2,6 +2,7 @@ import { PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
 import type { ImplementedEls, Profile } from '../arch/profiles.ts';
 import { SPSR } from '../arch/pstate.ts';
 import { sysregByName } from '../arch/sysregs/index.ts';
+import { isHosted } from '../engine/hosted/program.ts';
 import type { Interpreter } from '../engine/interpreter.ts';
 import type { GuestMemory } from '../engine/memory.ts';
 import { RAM_BASE } from '../engine/records.ts';
@@ -11,12 +12,14 @@ import { DEBUG_CONTROLS, Debug } from './debug/debug.ts';
 import { Exceptions } from './exceptions.ts';
 import { ExclusiveMonitor } from './exclusive.ts';
 import { PeHelpers } from './helpers.ts';
+import type { HostedCode } from './hosted.ts';
 import { Mmu } from './mmu.ts';
 import { Pmu, type PmuState } from './pmu.ts';
 import { pmuAccess } from './pmu-access.ts';
 import type { BusPort, GicPort, MachinePort } from './ports.ts';
 import { el2Enabled } from './routing.ts';
 import { PeState, sysregOffset } from './state.ts';
+import { StepCount } from './step-count.ts';
 import type { SysregContext } from './sysregs/computed.ts';
 import { type ClaimTags, debugRegisters, type ErrorRecord, emptyRecord, rasRegisters } from './sysregs/debug-ras.ts';
 import { identification, mpidrOf } from './sysregs/identification.ts';
@@ -37,6 +40,7 @@ export interface PeParts {
   readonly machine: MachinePort;
   readonly ramBasePa: number;
   readonly contexts: ContextNumbers;
+  readonly hosted: HostedCode | undefined;
   gic(): GicPort;
   engine(): Interpreter;
 }
@@ -66,14 +70,14 @@ export class Pe {
   fiq = false;
   /** The firmware waits for this PE's next boundary; it wakes the PE as an interrupt does. */
   firmwareEvent = false;
+  /** See `listenToMoves`. */
+  moves: ((name: string, write: boolean) => void) | undefined;
   private readonly parts: PeParts;
   private readonly contexts: TranslationContexts;
   private readonly virtual: { vpidr: bigint; vmpidr: bigint };
   private readonly claim: ClaimTags = { value: 0n };
   private readonly records: ErrorRecord[];
-  /** Steps before the current grant; whether one is being taken. */
-  private stepsBefore = 0;
-  private running = false;
+  private readonly steps = new StepCount();
 
   constructor(parts: PeParts) {
     this.parts = parts;
@@ -84,8 +88,8 @@ export class Pe {
     this.pmu = new Pmu({
       s: this.s,
       steps: {
-        before: () => Math.max(this.steps() - (this.running ? 1 : 0), this.stepsBefore),
-        through: () => this.steps(),
+        before: () => this.steps.earlier,
+        through: () => this.steps.through,
       },
       secure: () => this.exceptions.secure,
       setLine: (level) => parts.machine.pmuLine(parts.index, level),
@@ -105,11 +109,11 @@ export class Pe {
       () => this.modeChanged(),
       {
         taking: (end) => {
-          if (this.pmu.active) this.pmu.exceptionTaken(end);
+          if (this.pmu.active && !this.steps.stopped) this.pmu.exceptionTaken(end);
           this.debug.exceptionTaken(end);
         },
         returning: () => {
-          if (this.pmu.active) this.pmu.exceptionReturn();
+          if (this.pmu.active && !this.steps.stopped) this.pmu.exceptionReturn();
         },
         returnedStepBit: (spsr, toEl) => this.debug.returnedStepBit(spsr, toEl),
       },
@@ -124,6 +128,7 @@ export class Pe {
       ramBasePa: parts.ramBasePa,
       engine: () => parts.engine(),
       debug: this.debug,
+      hosted: parts.hosted !== undefined,
     });
     this.monitor = new ExclusiveMonitor(s, this.access);
     this.timers = new Timers(
@@ -171,6 +176,7 @@ export class Pe {
       this.contexts.controlsChanged();
       this.modeChanged();
     };
+    const tables = (): void => this.contexts.tablesChanged();
     const table: Record<string, () => void> = {};
     for (const name of DEBUG_CONTROLS) table[name] = () => this.debug.controlsChanged();
     for (const name of ['MDCR_EL2', 'MDCR_EL3']) {
@@ -179,8 +185,8 @@ export class Pe {
         this.pmu.controlsChanged();
       };
     }
-    for (const el of [1, 2, 3]) for (const r of ['SCTLR', 'TCR', 'MAIR', 'TTBR0']) table[`${r}_EL${el}`] = translation;
-    table.TTBR1_EL1 = translation;
+    for (const el of [1, 2, 3]) for (const r of ['SCTLR', 'TCR', 'MAIR']) table[`${r}_EL${el}`] = translation;
+    for (const r of ['TTBR0_EL1', 'TTBR1_EL1', 'TTBR0_EL2', 'TTBR0_EL3']) table[r] = tables;
     for (const r of ['CPACR_EL1', 'CPTR_EL2', 'CPTR_EL3']) table[r] = () => this.modeChanged();
     for (const r of ['HCR_EL2', 'SCR_EL3']) {
       table[r] = () => {
@@ -208,6 +214,7 @@ export class Pe {
     this.debug.modeChanged();
     s.set32(PE_DERIVED.fpTrapped, this.fpTrapTarget());
     const control = s.sysLow(SCTLR[s.el === 0 ? 1 : s.el]!);
+    s.set32(PE_DERIVED.zeroBlockBytes, this.system.zeroesFreely ? 4 << s.profile.dczidBs : 0);
     s.set32(PE_DERIVED.spAlignMask, control & (s.el === 0 ? 1 << 4 : 1 << 3) ? 15 : 0);
   }
   /** Recomputes everything derived, after the state was written from outside. */
@@ -253,25 +260,26 @@ export class Pe {
     this.interruptsChanged();
   }
 
+  /** Physical address of the instruction at PC, or undefined when it cannot be fetched from RAM. */
+  instructionPa(): number | undefined {
+    const { pc, el } = this.s;
+    const request = { kind: 'fetch', el, pan: false } as const;
+    const t = this.mmu.translate(Number(pc >> 32n), Number(pc & 0xffff_ffffn), request);
+    return t.fault >= 0 || this.mmu.ramPage(t.pa) < 0 ? undefined : t.pa;
+  }
   /** The instruction at PC, or 0 when it cannot be read. */
   instructionWord(): number {
-    const pc = this.s.pc;
-    const t = this.mmu.translate(Number(pc >> 32n), Number(pc & 0xffff_ffffn), {
-      kind: 'fetch',
-      el: this.s.el,
-      pan: false,
-    });
-    const page = t.fault >= 0 ? -1 : this.mmu.ramPage(t.pa);
-    return page < 0 ? 0 : this.s.view.getUint32(RAM_BASE + (t.pa - this.parts.ramBasePa), true);
+    const pa = this.instructionPa();
+    return pa === undefined ? 0 : this.s.view.getUint32(RAM_BASE + (pa - this.parts.ramBasePa), true);
+  }
+  /** Sets or, with undefined, removes who hears of every MRS and MSR before it acts. */
+  listenToMoves(listener: ((name: string, write: boolean) => void) | undefined): void {
+    this.moves = listener;
+    this.parts.engine().helpMoves(listener !== undefined);
   }
 
   // --- steps ---
 
-  /** Steps this PE took, the one that is being taken included. */
-  private steps(): number {
-    if (!this.running) return this.stepsBefore;
-    return this.stepsBefore + this.parts.engine().taken + (this.access.fetching ? 1 : 0);
-  }
   /**
    * Takes at most `budget` steps and returns how many: fewer where an overflow of the Performance Monitors or a debug
    * exception asks for it.
@@ -283,17 +291,30 @@ export class Pe {
   }
   private runSteps(budget: number): number {
     const steps = this.pmu.grant(budget);
-    this.running = true;
-    const taken = this.parts.engine().run(this.s.index, steps);
-    this.running = false;
-    this.stepsBefore += taken;
+    const { hosted, engine } = this.parts;
+    const taken =
+      hosted && isHosted(this.s.pc)
+        ? this.steps.counting(
+            () => hosted.step(this),
+            () => 1,
+          )
+        : this.steps.counting(
+            () => engine().run(this.s.index, steps),
+            () => engine().taken + (this.access.fetching ? 1 : 0),
+          );
     this.pmu.granted();
     return taken;
   }
 
+  /** Whether what follows is seen by the Performance Monitors. Only at a boundary. */
+  stopClock(stopped: boolean): void {
+    this.pmu.settle();
+    this.steps.stopped = stopped;
+  }
+
   /** PC moves on to the next instruction. */
   nextInstruction(): void {
-    this.s.pc = BigInt.asUintN(64, this.s.pc + 4n);
+    this.s.nextInstruction();
   }
   /** The calls that generated code makes, for this PE. */
   helpers(): ReturnType<PeHelpers['table']> {

@@ -70,4 +70,8 @@ export interface MachinePort {
   report(pe: number, message: string): void;
   /** Every exception taken, for hooks and traces; `vectorOffset` is from VBAR. */
   exceptionTaken(pe: number, targetEl: number, vectorOffset: number): void;
+  /** A PE is about to execute an instruction at which somebody wants to be asked; true when the grant ended there. */
+  stopReached(pe: number): boolean;
+  /** Every exception return from an Exception level, after it. */
+  exceptionReturned(pe: number, fromEl: number): void;
 }

@@ -6,6 +6,7 @@ import {
   type StateField,
   SYSREG_BASE,
   SYSREG_CAPACITY,
+  X_BASE,
 } from '../arch/pestate.ts';
 import { type ImplementedEls, implementedSysregs, type Profile } from '../arch/profiles.ts';
 import { STORED_SYSREGS, type SysReg, type SysRegLayout } from '../arch/sysregs/index.ts';
@@ -14,6 +15,9 @@ import type { GuestMemory } from '../engine/memory.ts';
 if (STORED_SYSREGS.length > SYSREG_CAPACITY)
   throw new Error(`PE state: ${STORED_SYSREGS.length} stored system registers`);
 
+const STACK_POINTERS: readonly StateField[] = [PE_STATE.SP_EL0, PE_STATE.SP_EL1, PE_STATE.SP_EL2, PE_STATE.SP_EL3];
+/** Where the selected stack pointer lies in a PE's block. */
+const SP_OFFSET = X_BASE + SLOT_SP * 8;
 const OFFSETS = new Map(STORED_SYSREGS.map((row, i) => [row.name, SYSREG_BASE + i * 8]));
 
 /**
@@ -80,6 +84,21 @@ export class PeState {
   setSys(offset: number, value: bigint): void {
     this.view.setBigUint64(this.base + offset, value, true);
   }
+  /** Writes a stored system register given as two halves. */
+  setSysHalves(offset: number, high: number, low: number): void {
+    const at = (this.base + offset) >> 2;
+    this.i32[at] = low;
+    this.i32[at + 1] = high;
+  }
+  /** The 64-bit word at one offset of the PE's block plus a small number goes to another, modulo 2^64. */
+  copySum(from: number, plus: number, to: number): void {
+    const at = (this.base + from) >> 2;
+    const sum = (this.i32[at]! >>> 0) + plus;
+    const high = this.i32[at + 1]! + (sum > 0xffff_ffff ? 1 : 0);
+    const into = (this.base + to) >> 2;
+    this.i32[into] = sum;
+    this.i32[into + 1] = high;
+  }
   /** Low 32 bits of a stored system register, signed. */
   sysLow(offset: number): number {
     return this.i32[(this.base + offset) >> 2]!;
@@ -109,28 +128,31 @@ export class PeState {
   set pc(value: bigint) {
     this.set64(PE_STATE.PC, value);
   }
+  /** PC moves on to the next instruction. */
+  nextInstruction(): void {
+    this.copySum(PE_STATE.PC.offset, 4, PE_STATE.PC.offset);
+  }
   get el(): number {
     return this.get32(PE_STATE.EL);
   }
 
   private bankedSp(): StateField {
-    const level = this.get32(PE_STATE.SPSel) ? this.el : 0;
-    return [PE_STATE.SP_EL0, PE_STATE.SP_EL1, PE_STATE.SP_EL2, PE_STATE.SP_EL3][level]!;
+    return STACK_POINTERS[this.get32(PE_STATE.SPSel) ? this.el : 0]!;
   }
   /** Changes Exception level and stack pointer selection, banking SP. */
   setMode(el: number, spSel: number): void {
-    this.set64(this.bankedSp(), this.sp);
+    this.copySum(SP_OFFSET, 0, this.bankedSp().offset);
     this.set32(PE_STATE.EL, el);
     this.set32(PE_STATE.SPSel, spSel);
-    this.sp = this.get64(this.bankedSp());
+    this.copySum(this.bankedSp().offset, 0, SP_OFFSET);
   }
   /** SP_EL0 to SP_EL3, whether selected or not. */
   stackPointer(level: number): bigint {
-    const field = [PE_STATE.SP_EL0, PE_STATE.SP_EL1, PE_STATE.SP_EL2, PE_STATE.SP_EL3][level]!;
+    const field = STACK_POINTERS[level]!;
     return field === this.bankedSp() ? this.sp : this.get64(field);
   }
   setStackPointer(level: number, value: bigint): void {
-    const field = [PE_STATE.SP_EL0, PE_STATE.SP_EL1, PE_STATE.SP_EL2, PE_STATE.SP_EL3][level]!;
+    const field = STACK_POINTERS[level]!;
     if (field === this.bankedSp()) this.sp = value;
     else this.set64(field, value);
   }

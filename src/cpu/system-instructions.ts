@@ -14,6 +14,8 @@ const PAR_EL1 = sysregOffset('PAR_EL1');
 const HCR_EL2 = sysregOffset('HCR_EL2');
 const UCI = 1 << 26;
 const DZE = 1 << 14;
+/** HCR_EL2.TDZ. */
+const HCR_TDZ = 1 << 28;
 
 /** HCR_EL2 bits that trap maintenance from EL1, by the operation's prefix. */
 const HCR_TRAPS: readonly (readonly [RegExp, number])[] = [
@@ -23,6 +25,20 @@ const HCR_TRAPS: readonly (readonly [RegExp, number])[] = [
   [/^(IC|DC CVAU)/, 24],
   [/^DC ZVA$/, 28],
 ];
+
+/** The bits of `HCR_TRAPS` for each operation. */
+const TRAP_BITS = new Map(
+  SYS_OPS.map((op) => [
+    op,
+    HCR_TRAPS.reduce((bits, [name, bit]) => (name.test(op.name) ? bits | (1 << bit) : bits), 0),
+  ]),
+);
+/** Operations that do more than to check whether they may. */
+const ACTS = new Map<SysOp, 'translate' | 'maintain'>();
+for (const op of SYS_OPS) {
+  if (op.name.startsWith('AT ')) ACTS.set(op, 'translate');
+  else if ((op.name.startsWith('DC ') && !/SW$/.test(op.name)) || op.name === 'IC IVAU') ACTS.set(op, 'maintain');
+}
 
 /** Executes SYS. Caches do not exist and translations are never stale, so most operations only check and translate. */
 export class SystemInstructions {
@@ -41,16 +57,22 @@ export class SystemInstructions {
     const impl = { features: c.s.profile.features, ...c.s.els };
     if (!op || !sysOpPresent(op, impl) || c.s.el < op.el) return this.undefined(key);
     if (this.trappedAtEl0(op) || this.trappedToEl2(op)) return false;
-    if (op.name.startsWith('AT ')) return this.translate(op, xt);
-    else if (op.name.startsWith('DC ') && !/SW$/.test(op.name)) return this.maintain(op, xt);
-    else if (op.name === 'IC IVAU') return this.maintain(op, xt);
-    return true;
+    const act = ACTS.get(op);
+    if (act === 'translate') return this.translate(op, xt);
+    return act === 'maintain' ? this.maintain(op, xt) : true;
   }
 
   /** Takes the trap of an operation, if one applies here: for those that are not executed by `execute`. */
   traps(key: number): boolean {
     const op = BY_KEY.get(key)!;
     return this.trappedAtEl0(op) || this.trappedToEl2(op);
+  }
+
+  /** DC ZVA does not trap at the current Exception level. */
+  get zeroesFreely(): boolean {
+    const { s, exceptions } = this.c;
+    if (s.el === 0 && !(s.sysLow(SCTLR_EL1) & DZE)) return false;
+    return s.el > 1 || !(exceptions.hcr & HCR_TDZ);
   }
 
   /** SYSL: no row returns a value, so all of it is UNDEFINED. */
@@ -82,8 +104,7 @@ export class SystemInstructions {
   private trappedToEl2(op: SysOp): boolean {
     const { c } = this;
     if (c.s.el > 1 || !c.s.els.el2 || c.exceptions.secure) return false;
-    const hcr = c.s.sysLow(HCR_EL2);
-    return HCR_TRAPS.some(([name, bit]) => name.test(op.name) && hcr & (1 << bit)) ? this.trap(op.key, 2) : false;
+    return c.s.sysLow(HCR_EL2) & TRAP_BITS.get(op)! ? this.trap(op.key, 2) : false;
   }
 
   /** Maintenance by VA: translated, so that it faults as the architecture says. DC IVAC needs write permission. */

@@ -9,6 +9,8 @@ import type { Timers } from './timers.ts';
 
 /** Values of `PE_STATE.waitState`; STARTING is turned on and has taken no turn yet. */
 export const WAIT = { RUNNING: 0, WFI: 1, WFE: 2, OFF: 3, STARTING: 4 } as const;
+/** Name of one of them. */
+export type WaitState = keyof typeof WAIT;
 
 const SCTLR_EL1 = sysregOffset('SCTLR_EL1');
 const HCR_EL2 = sysregOffset('HCR_EL2');

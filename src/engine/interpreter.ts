@@ -1,10 +1,15 @@
-import { EXEC_TLB_BASE, EXEC_TLB_ENTRIES, PE_DERIVED, PE_STATE, PE_STRIDE_BYTES, SLOT_SP } from '../arch/pestate.ts';
+import {
+  EXEC_TLB_BASE,
+  EXEC_TLB_ENTRIES,
+  EXEC_TLB_RECORDS,
+  EXEC_TLB_WAY_BYTES,
+  PE_DERIVED,
+  PE_STATE,
+  PE_STRIDE_BYTES,
+} from '../arch/pestate.ts';
 import type { Builder } from '../ir/builder.ts';
-import type { Fragment } from '../ir/types.ts';
-import { type Clause, immLayout, immValues, liftShape, shapeFields } from '../isa/clause.ts';
+import type { Clause } from '../isa/clause.ts';
 import type { Decoder } from '../isa/decoder.ts';
-import { extractFields, type FieldValues } from '../isa/encoding.ts';
-import { HANDLER_TYPE, HandlerEmitter, type ShapeLayout } from './emit.ts';
 import { type GuestMemory, PAGE_BYTES } from './memory.ts';
 import {
   HANDLER_PAGE_END,
@@ -12,17 +17,16 @@ import {
   HANDLERS_MAX,
   RAM_BASE,
   RECORD_BYTES,
-  RECORD_IMM,
   RECORD_PAGE_BYTES,
   RECORD_PAGE_USED,
   RECORD_PAGES_MAX,
-  RECORD_REGS,
   RECORDS_BASE,
   REGIONS_MAX,
 } from './records.ts';
 import { Regions } from './region/regions.ts';
 import { LEFT_BUDGET, LEFT_FETCH, runLoopModule } from './runloop.ts';
-import { ModuleWriter } from './wasm/binary.ts';
+import { Shapes } from './shapes.ts';
+import { EngineStops, type StopPlaces } from './stops.ts';
 
 /** A call from generated code into TypeScript: (PE block, arguments) to result. */
 export type HelperFunction = (cpu: number, ...args: never[]) => number | bigint | undefined;
@@ -46,6 +50,8 @@ export interface EngineHost {
 export interface EngineOptions {
   readonly memory: GuestMemory;
   readonly decoder: Decoder;
+  /** The same instructions with every MRS and MSR through its helper. */
+  readonly movesHelped?: () => Decoder;
   /** The row for words no clause has; its immediate `word` is the word. */
   readonly unallocated: Clause;
   /** First nodes of every FP and SIMD instruction. */
@@ -57,23 +63,8 @@ export interface EngineOptions {
   readonly regions?: boolean;
 }
 
-interface Shape {
-  readonly clause: Clause;
-  readonly layout: ShapeLayout;
-  readonly fragment: Fragment;
-  /** True when nothing after the instruction runs in sequence. */
-  readonly ends: boolean;
-  handler: number;
-}
-
 /** Most instructions decoded at once. */
 const DECODE_RUN_MAX = 32;
-
-function endsSequence(fragment: Fragment): boolean {
-  const last = fragment.body.at(-1);
-  return last !== undefined && (last.op === 'branch' || last.op === 'branchrel');
-}
-
 /**
  * Runs decoded code: one generated WebAssembly handler per shape of instruction, called once per step.
  *
@@ -86,18 +77,20 @@ export class Interpreter {
   private readonly table: WebAssembly.Table;
   private readonly imports: WebAssembly.Imports;
   private readonly runExport: (cpu: number) => number;
-  private readonly shapes = new Map<Clause, Map<number, Shape>>();
-  private readonly staticMasks = new Map<Clause, number>();
-  private nextHandler = 2;
+  private readonly shapes: Shapes;
   /** Record page by RAM page and back. */
   private readonly recordsOf = new Map<number, number>();
   private readonly pageOf: number[] = [];
   private readonly regions: Regions;
+  private readonly stops = new EngineStops();
+  private decoder: Decoder;
+  private nextDecoder: Decoder | undefined;
   private granted = 0;
   private current = 0;
 
   constructor(options: EngineOptions) {
     this.options = options;
+    this.decoder = options.decoder;
     this.memory = options.memory;
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: HANDLERS_MAX + REGIONS_MAX });
     const { host } = options;
@@ -107,13 +100,24 @@ export class Interpreter {
     for (const [name, f] of Object.entries(host.helpers)) env[name] = f as WebAssembly.ImportValue;
     env.hot = ((record: number) => options.regions !== false && this.regions.hot(record)) as WebAssembly.ImportValue;
     this.imports = { env };
+    this.shapes = new Shapes({
+      memory: this.memory,
+      decoder: () => this.decoder,
+      unallocated: options.unallocated,
+      fpCheck: options.fpCheck,
+      table: this.table,
+      imports: this.imports,
+    });
     const loop = new WebAssembly.Instance(new WebAssembly.Module(runLoopModule() as BufferSource), this.imports)
       .exports;
     env.fallback = loop.fallback as WebAssembly.ImportValue;
     env.flags = loop.flags as WebAssembly.ImportValue;
+    env.load = loop.load as WebAssembly.ImportValue;
+    env.store = loop.store as WebAssembly.ImportValue;
     this.regions = new Regions({
       memory: this.memory,
-      decoder: options.decoder,
+      decoder: () => this.decoder,
+      stopAt: (page, instruction) => this.stops.at(page, instruction),
       fpCheck: options.fpCheck,
       table: this.table,
       imports: this.imports,
@@ -135,7 +139,7 @@ export class Interpreter {
   }
   /** Handlers made so far. */
   get handlers(): number {
-    return this.nextHandler - 2;
+    return this.shapes.count;
   }
 
   // --- running ---
@@ -145,6 +149,7 @@ export class Interpreter {
     const cpu = pe * PE_STRIDE_BYTES;
     const budget = (cpu + PE_DERIVED.budget.offset) >> 2;
     const { i32 } = this.memory;
+    this.applyChanges();
     this.regions.compileQueued();
     this.current = cpu;
     this.granted = steps;
@@ -178,22 +183,65 @@ export class Interpreter {
     this.memory.i32[budget] = 0;
   }
 
-  /** Address of the instruction that a record stands for, given the PE that runs it. */
-  pcOfRecord(cpu: number, record: number): bigint {
-    return (
-      this.memory.view.getBigUint64(cpu + PE_DERIVED.pageVa.offset, true) +
-      BigInt((record & (RECORD_PAGE_BYTES - 1)) >> 2)
-    );
+  /** In the helper `stop`: ends the current grant before the instruction that asked. */
+  endBefore(): void {
+    this.requestBoundary();
+    this.granted--;
+  }
+
+  // --- what may be changed while it runs, and counts from the next grant on ---
+
+  /** Places before whose instructions the helper `stop` is asked. */
+  stopAt(places: StopPlaces): void {
+    this.stops.want(places);
+  }
+  /** Whether every MRS and MSR goes through its helper; the steps are the same. */
+  helpMoves(on: boolean): void {
+    this.nextDecoder = on ? this.options.movesHelped?.() : this.options.decoder;
+  }
+  private applyChanges(): void {
+    if (this.nextDecoder && this.nextDecoder !== this.decoder) {
+      this.decoder = this.nextDecoder;
+      this.dropAllRecords();
+    }
+    this.nextDecoder = undefined;
+    if (!this.stops.apply((page, instructions) => this.decodeAgain(page, instructions))) return;
+    for (let pe = 0; pe < this.memory.pes; pe++) this.memory.flushExec(pe);
+  }
+  private decodeAgain(page: number, instructions: readonly number[]): void {
+    const records = this.recordsOf.get(page);
+    if (records === undefined || instructions.length === 0) return;
+    this.regions.drop(records);
+    for (const n of instructions) this.undecode(records, n, n);
+  }
+
+  /** PC of a PE becomes the address of the instruction that a record of its running page stands for. */
+  setPcOfRecord(cpu: number, record: number): void {
+    const { i32 } = this.memory;
+    const page = (cpu + PE_DERIVED.pageVa.offset) >> 2;
+    const pc = (cpu + PE_STATE.PC.offset) >> 2;
+    // The record behind the last one of a page stands for the next page.
+    const low = (i32[page]! >>> 0) + ((record & (RECORD_PAGE_BYTES - 1)) >> 2);
+    i32[pc] = low;
+    i32[pc + 1] = i32[page + 1]! + (low > 0xffff_ffff ? 1 : 0);
   }
 
   // --- decoded pages ---
 
-  /** Lets PE block `cpu` run the RAM page `page` at the virtual page whose exec TLB tag is given. */
-  mapExec(cpu: number, tag: bigint, index: number, page: number): void {
+  /** Lets PE block `cpu` run the RAM page `page` at the virtual page whose exec TLB tag (two halves) is given. */
+  mapExec(cpu: number, tagHigh: number, tagLow: number, page: number): void {
     const records = this.recordPage(page);
-    const entry = cpu + EXEC_TLB_BASE + (index & (EXEC_TLB_ENTRIES - 1)) * 32;
-    this.memory.view.setBigUint64(entry, tag, true);
-    this.memory.i32[(entry + 8) >> 2] = records;
+    if (this.stops.inVirtualPages) {
+      const pageVa = (BigInt(tagHigh >>> 0) << 32n) | BigInt((tagLow & -PAGE_BYTES) >>> 0);
+      this.decodeAgain(page, this.stops.mapped(pageVa, page));
+    }
+    const { i32 } = this.memory;
+    const first = (cpu + EXEC_TLB_BASE + ((tagLow >>> 12) & (EXEC_TLB_ENTRIES - 1)) * 32) >> 2;
+    const second = first + EXEC_TLB_WAY_BYTES / 4;
+    i32.copyWithin(second, first, second);
+    i32[first] = tagLow;
+    i32[first + 1] = tagHigh;
+    i32[first + EXEC_TLB_RECORDS / 4] = records;
   }
 
   private recordPage(page: number): number {
@@ -242,88 +290,20 @@ export class Interpreter {
   private decodeRun(cpu: number): void {
     const { view, i32, u8 } = this.memory;
     const pc = view.getUint32(cpu + PE_STATE.PC.offset, true);
-    const entry =
-      cpu + EXEC_TLB_BASE + ((view.getUint32(cpu + PE_STATE.PC.offset, true) >>> 12) & (EXEC_TLB_ENTRIES - 1)) * 32;
-    const records = i32[(entry + 8) >> 2]!;
+    const records = i32[(cpu + PE_DERIVED.pageRecords.offset) >> 2]!;
     const page = this.pageOf[(records - RECORDS_BASE) / RECORD_PAGE_BYTES]!;
     if (this.recordsOf.get(page) !== records) {
       // The page's records were dropped while it ran: look the page up again.
       this.memory.flushExec(cpu / PE_STRIDE_BYTES);
       return;
     }
-    const fresh: Shape[] = [];
     let first = (pc & 0xfff) >> 2;
     for (let n = 0; n < DECODE_RUN_MAX && first < PAGE_BYTES / 4; n++, first++) {
       const record = records + first * RECORD_BYTES;
       if (u8[record] !== HANDLER_UNDECODED || u8[record + 1] !== 0) break;
-      const shape = this.decodeOne(record, view.getUint32(RAM_BASE + page * PAGE_BYTES + first * 4, true), fresh);
-      if (shape.ends) break;
+      const word = view.getUint32(RAM_BASE + page * PAGE_BYTES + first * 4, true);
+      if (this.shapes.decode(record, word, this.stops.at(page, first)).ends) break;
     }
-    if (fresh.length) this.compile(fresh);
-  }
-
-  private decodeOne(record: number, word: number, fresh: Shape[]): Shape {
-    const decoded = this.options.decoder.decode(word);
-    const clause = decoded?.clause ?? this.options.unallocated;
-    const fields = decoded?.fields ?? extractFields(clause.encoding, word);
-    const shape = this.shapeOf(clause, word, fields, fresh);
-    const { view, u8 } = this.memory;
-    view.setUint16(record, shape.handler, true);
-    clause.registerFields.forEach((name, i) => {
-      const n = fields[name]!;
-      u8[record + RECORD_REGS + i] = n === 31 && shape.fragment.spFields.has(name) ? SLOT_SP : n;
-    });
-    const values = immValues(clause, fields);
-    for (const [name, { type, at }] of Object.entries(shape.layout.immediates)) {
-      const where = record + RECORD_IMM + at;
-      const value = values[name]!;
-      if (type === 'u8') u8[where] = Number(value);
-      else if (type === 'u16') view.setUint16(where, Number(value), true);
-      else if (type === 's32') view.setUint32(where, Number(value & 0xffff_ffffn), true);
-      else view.setBigUint64(where, value, true);
-    }
-    return shape;
-  }
-
-  private shapeOf(clause: Clause, word: number, fields: FieldValues, fresh: Shape[]): Shape {
-    let mask = this.staticMasks.get(clause);
-    if (mask === undefined) {
-      mask = 0;
-      for (const f of clause.staticFields) {
-        const { lsb, width } = clause.encoding.fields[f]!;
-        mask |= (2 ** width - 1) << lsb;
-      }
-      this.staticMasks.set(clause, mask);
-      this.shapes.set(clause, new Map());
-    }
-    let key = (word & mask) >>> 0;
-    clause.split31?.forEach((name, i) => {
-      if (fields[name] === 31) key += 2 ** (32 + i);
-    });
-    const known = this.shapes.get(clause)!.get(key);
-    if (known) return known;
-    const fragment = liftShape(clause, shapeFields(clause, fields), this.options.fpCheck);
-    const layout = { registers: clause.registerFields, immediates: immLayout(clause.name, clause.imm ?? {}) };
-    if (this.nextHandler >= HANDLERS_MAX) throw new Error('Interpreter: more shapes of instructions than handlers');
-    const shape: Shape = { clause, layout, fragment, ends: endsSequence(fragment), handler: this.nextHandler++ };
-    this.shapes.get(clause)!.set(key, shape);
-    fresh.push(shape);
-    return shape;
-  }
-
-  private compile(shapes: readonly Shape[]): void {
-    const module = new ModuleWriter();
-    const bodies = shapes.map((s) => {
-      try {
-        return new HandlerEmitter(module, s.layout, s.fragment).emit();
-      } catch (e) {
-        throw new Error(`${s.clause.name}: ${(e as Error).message}`);
-      }
-    });
-    shapes.forEach((s, i) => {
-      module.func(`h${s.handler}`, HANDLER_TYPE, bodies[i]!);
-    });
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.finish() as BufferSource), this.imports);
-    for (const s of shapes) this.table.set(s.handler, exports[`h${s.handler}`]);
+    this.shapes.compileFresh();
   }
 }

@@ -16,6 +16,9 @@ const CHUNK_PAGES = 256;
 /** Writes into a page of decoded code after which its records are dropped: it is data by now. */
 const CODE_WRITES_MAX = 64;
 
+/** Writes into a watched table page after which it is watched no longer. */
+const TABLE_WRITES_MAX = 32;
+
 /** Content of a page at some moment; `bytes` is missing while RAM still holds it. */
 export interface PageContent {
   bytes: Uint8Array | undefined;
@@ -61,6 +64,8 @@ export class GuestMemory {
   private readonly tableVaHigh: Int32Array;
   private readonly tableVaLow: Int32Array;
   private readonly tableShift: Uint8Array;
+  /** Writes into a watched table page since it is watched. */
+  private readonly tableWrites: Uint8Array;
   private chunks: PageContent[][];
   private frozen: boolean[];
   private dirty: number[] = [];
@@ -84,6 +89,7 @@ export class GuestMemory {
     this.tableVaHigh = new Int32Array(pages);
     this.tableVaLow = new Int32Array(pages);
     this.tableShift = new Uint8Array(pages);
+    this.tableWrites = new Uint8Array(pages);
     this.chunks = Array.from({ length: Math.ceil(pages / CHUNK_PAGES) }, () =>
       new Array<PageContent>(CHUNK_PAGES).fill(ZERO_PAGE),
     );
@@ -167,11 +173,32 @@ export class GuestMemory {
       return;
     }
     this.flags[page]! |= FLAG_TABLE;
+    this.tableWrites[page] = 0;
     this.tableShift[page] = shift;
     this.tableVaLow[page] = low;
     this.tableVaHigh[page] = high;
     this.tablePages.push(page);
     this.dropWriteTags(page);
+  }
+  /**
+   * To be called before a write to a watched table page. True when the page is watched no longer: it is written so
+   * often that it is data by now, or gets so many new descriptors that to walk it again is cheaper. All that was
+   * translated through it is dropped then, and the write that is being made must not be cached as allowed.
+   */
+  unwatchTable(page: number): boolean {
+    if (++this.tableWrites[page]! < TABLE_WRITES_MAX) return false;
+    const shift = this.tableShift[page]!;
+    if (shift < 12 || shift > 21) this.flushTranslations();
+    else {
+      this.observer.translationsChanged();
+      this.dropRange(this.tableVaLow[page]!, 1 << (shift + 9 - 12));
+      this.flags[page]! &= ~FLAG_TABLE;
+      this.tableShift[page] = 0;
+      const at = this.tablePages.indexOf(page);
+      const last = this.tablePages.pop()!;
+      if (at < this.tablePages.length) this.tablePages[at] = last;
+    }
+    return true;
   }
   /** A descriptor that was valid changed: drops what was translated through it. `offset` is its place in RAM. */
   descriptorChanged(offset: number): void {
@@ -182,9 +209,13 @@ export class GuestMemory {
       return;
     }
     this.observer.translationsChanged();
+    this.dropRange(this.tableVaLow[page]! + (((offset % PAGE_BYTES) >> 3) << shift), 1 << (shift - 12));
+  }
+  /** Drops what is cached for a number of pages, given the low half of the VA of the first. */
+  private dropRange(vaLow: number, pages: number): void {
     // Entries are found by bits of the VA below 2^32 alone, so the low half says which can hold the range.
-    const first = (this.tableVaLow[page]! + (((offset % PAGE_BYTES) >> 3) << shift)) >>> 12;
-    const count = 1 << (shift - 12);
+    const first = vaLow >>> 12;
+    const count = Math.min(pages, DATA_TLB_ENTRIES);
     for (let pe = 0; pe < this.pes; pe++) {
       const data = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
       const exec = (pe * PE_STRIDE_BYTES + EXEC_TLB_BASE) >> 2;
@@ -192,7 +223,7 @@ export class GuestMemory {
         const d = data + (n & (DATA_TLB_ENTRIES - 1)) * 8;
         this.i32.fill(0, d, d + 4);
         const e = exec + (n & (EXEC_TLB_ENTRIES - 1)) * 8;
-        this.i32.fill(0, e, e + 2);
+        this.i32.fill(0, e, e + 8);
       }
     }
   }
@@ -310,6 +341,17 @@ export class GuestMemory {
     }
     this.u8.set(then.bytes, RAM_BASE + page * PAGE_BYTES);
     this.flags[page]! |= FLAG_CLEAN;
+  }
+
+  /** Pages of an image of this memory that are not known to be all zero, ascending; shared bytes: read only. */
+  *imagePages(image: RamImage): Generator<{ readonly page: number; readonly bytes: Uint8Array }> {
+    for (const [index, chunk] of image.entries()) {
+      for (const [i, content] of chunk.entries()) {
+        if (content === ZERO_PAGE) continue;
+        const page = index * CHUNK_PAGES + i;
+        yield { page, bytes: content.bytes ?? this.pageBytes(page) };
+      }
+    }
   }
 
   /** Pages that are not known to be all zero, ascending. */

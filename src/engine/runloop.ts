@@ -1,9 +1,17 @@
-import { EXEC_TLB_BASE, EXEC_TLB_ENTRIES, PE_DERIVED, PE_STATE } from '../arch/pestate.ts';
+import {
+  EXEC_TLB_BASE,
+  EXEC_TLB_ENTRIES,
+  EXEC_TLB_RECORDS,
+  EXEC_TLB_WAY_BYTES,
+  PE_DERIVED,
+  PE_STATE,
+} from '../arch/pestate.ts';
 import { countArrival } from './emit/control.ts';
+import { SLOW_TYPE } from './emit/memory.ts';
 import { HANDLER_TYPE } from './emit.ts';
 import { HANDLERS_MAX, RECORD_COUNT, RECORD_PAGE_BYTES, REGIONS_MAX } from './records.ts';
 import { flagsFunction } from './region/flags.ts';
-import { ModuleWriter } from './wasm/binary.ts';
+import { type FuncType, ModuleWriter } from './wasm/binary.ts';
 import { CodeWriter } from './wasm/code.ts';
 import { OP } from './wasm/opcodes.ts';
 
@@ -15,6 +23,8 @@ export const LEFT_FETCH = 1;
 export const LEFT_DECODE = 2;
 
 const CPU = 0;
+/** Which function of the module works flags out, counted from 0. */
+const FLAGS_NTH = 4;
 
 /** A handler that takes no step: gives the step back, stores PC, and answers `next` to the loop. */
 function stepless(next: number): Uint8Array {
@@ -45,7 +55,7 @@ function stepless(next: number): Uint8Array {
 function loop(module: ModuleWriter, handlerType: number): Uint8Array {
   const c = new CodeWriter(1);
   const [ip, budget, entry] = [c.local('i32'), c.local('i32'), c.local('i32')];
-  const pc = c.local('i64');
+  const [pc, tag] = [c.local('i64'), c.local('i64')];
   c.op(OP.loop, 0x40);
   c.get(CPU).mem(OP.i64_load, PE_STATE.PC.offset).tee(pc);
   c.i64(12n)
@@ -57,19 +67,18 @@ function loop(module: ModuleWriter, handlerType: number): Uint8Array {
   c.get(CPU).op(OP.i32_add).tee(entry).mem(OP.i64_load, EXEC_TLB_BASE);
   c.get(pc).i64(-4096n).op(OP.i64_and);
   c.get(CPU).get(pc).i64(63n).op(OP.i64_shr_u, OP.i32_wrap_i64).i32(3).op(OP.i32_shl, OP.i32_add);
-  c.mem(OP.i64_load, PE_DERIVED.fetchLow.offset).op(OP.i64_or, OP.i64_ne);
-  c.get(pc).op(OP.i32_wrap_i64).i32(3).op(OP.i32_and, OP.i32_or).if(); // misaligned: in no page
+  c.mem(OP.i64_load, PE_DERIVED.fetchLow.offset).op(OP.i64_or).tee(tag).op(OP.i64_ne).if();
+  c.get(entry).i32(EXEC_TLB_WAY_BYTES).op(OP.i32_add).tee(entry).mem(OP.i64_load, EXEC_TLB_BASE);
+  c.get(tag).op(OP.i64_ne).if().i32(LEFT_FETCH).op(OP.return).end().end();
+  c.get(pc).op(OP.i32_wrap_i64).i32(3).op(OP.i32_and).if(); // misaligned: in no page
   c.i32(LEFT_FETCH).op(OP.return).end();
   c.get(CPU).get(pc).i64(-4096n).op(OP.i64_and).mem(OP.i64_store, PE_DERIVED.pageVa.offset);
-  c.get(entry)
-    .mem(OP.i32_load, EXEC_TLB_BASE + 8)
-    .get(pc)
-    .op(OP.i32_wrap_i64)
-    .i32(0xffc)
-    .op(OP.i32_and)
-    .i32(2)
-    .op(OP.i32_shl, OP.i32_add)
-    .set(ip);
+  c.get(CPU)
+    .get(entry)
+    .mem(OP.i32_load, EXEC_TLB_BASE + EXEC_TLB_RECORDS)
+    .tee(ip)
+    .mem(OP.i32_store, PE_DERIVED.pageRecords.offset);
+  c.get(ip).get(pc).op(OP.i32_wrap_i64).i32(0xffc).op(OP.i32_and).i32(2).op(OP.i32_shl, OP.i32_add).set(ip);
   countArrival({ code: c, module }, ip);
   c.op(OP.loop, 0x40);
   c.get(CPU).mem(OP.i32_load, PE_DERIVED.budget.offset).tee(budget).op(OP.i32_eqz).if();
@@ -100,14 +109,43 @@ function fallback(handlerType: number): Uint8Array {
   return c.finish();
 }
 
+/** Type of `load` and `store`: PE block, record, access word, VA, budget, what makes the flags (see `flags`). */
+export const ACCESS_TYPE: FuncType = {
+  params: ['i32', 'i32', 'i32', 'i64', 'i32', 'i32', 'i64', 'i64'],
+  results: ['i32'],
+};
+/** In place of a kind of flags: NZCV is as the PE's block has it. */
+export const FLAGS_STORED = -1;
+
+/**
+ * A slow access of a region: puts what the region kept to itself where everybody finds it, then asks the host.
+ *
+ * The result is the budget that is left, or -1 when an exception was taken.
+ */
+function access(slow: number, flags: number): Uint8Array {
+  const c = new CodeWriter(8);
+  const [record, word, va, budget, kind, x, y] = [1, 2, 3, 4, 5, 6, 7];
+  c.get(CPU).get(budget).mem(OP.i32_store, PE_DERIVED.budget.offset);
+  c.get(kind).i32(FLAGS_STORED).op(OP.i32_ne).if();
+  c.get(CPU).get(kind).get(x).get(y).call(flags).mem(OP.i32_store, PE_STATE.NZCV.offset).end();
+  c.get(CPU).get(va).mem(OP.i64_store, PE_DERIVED.slowVa.offset);
+  c.get(CPU).get(record).get(word).call(slow).if().i32(-1).op(OP.return).end();
+  c.get(CPU).mem(OP.i32_load, PE_DERIVED.budget.offset);
+  return c.finish();
+}
+
 /** The module with the run loop and the handlers that are not instructions. */
 export function runLoopModule(): Uint8Array {
   const module = new ModuleWriter({ tableEntries: HANDLERS_MAX + REGIONS_MAX });
   const handlerType = module.type(HANDLER_TYPE);
+  const [slowLoad, slowStore] = [module.importFunc('slowLoad', SLOW_TYPE), module.importFunc('slowStore', SLOW_TYPE)];
   module.func('undecoded', HANDLER_TYPE, stepless(1));
   module.func('pageEnd', HANDLER_TYPE, stepless(0));
   module.func('run', { params: ['i32'], results: ['i32'] }, loop(module, handlerType));
   module.func('fallback', HANDLER_TYPE, fallback(handlerType));
   module.func('flags', { params: ['i32', 'i64', 'i64'], results: ['i32'] }, flagsFunction());
+  const flags = module.ownFunc(FLAGS_NTH);
+  module.func('load', ACCESS_TYPE, access(slowLoad, flags));
+  module.func('store', ACCESS_TYPE, access(slowStore, flags));
   return module.finish();
 }

@@ -4,6 +4,7 @@ import type { Fragment } from '../ir/types.ts';
 import { assertVerified } from '../ir/verify.ts';
 import type { FieldValues } from './encoding.ts';
 import { type Encoding, parseEncoding } from './encoding.ts';
+import { HELPERS } from './helpers.ts';
 
 /** One immediate of an instruction: its type in the decoded record and how the encoding gives it. */
 export type ImmSpec = readonly [type: ImmType, value: (f: FieldValues) => bigint | number];
@@ -109,7 +110,8 @@ export function shapeFields(clause: Clause, f: FieldValues): Record<string, numb
   return statics;
 }
 
-function lift(clause: Clause, b: Builder, f: FieldValues, prologue: (b: Builder) => void): Fragment {
+function lift(clause: Clause, b: Builder, f: FieldValues, prologue: (b: Builder) => void, stop = false): Fragment {
+  if (stop) b.call(HELPERS.stop);
   if (clause.fp) prologue(b);
   clause.lift(b, f);
   return b.finish();
@@ -129,12 +131,18 @@ export function liftConstant(clause: Clause, f: FieldValues, fpCheck: (b: Builde
 /**
  * Lifts one shape (values of the static fields) with register and immediate operands left open: an interpreter handler.
  *
+ * @param stop - the helper `stop` is asked first
  * @throws Error when the clause's meaning is not well formed, see `verify`
  */
-export function liftShape(clause: Clause, statics: FieldValues, fpCheck: (b: Builder) => void): Fragment {
+export function liftShape(
+  clause: Clause,
+  statics: FieldValues,
+  fpCheck: (b: Builder) => void,
+  stop = false,
+): Fragment {
   const types = immTypes(clause);
   const b = new Builder({ registers: undefined, immediates: undefined, immTypes: types });
-  const fragment = lift(clause, b, statics, fpCheck);
+  const fragment = lift(clause, b, statics, fpCheck, stop);
   assertVerified(clause.name, fragment, { registers: clause.registerFields, immediates: types });
   return fragment;
 }

@@ -36,14 +36,18 @@ export class Decoder {
   }
 
   /** The clause of a word, or undefined when no row has it (unallocated). */
-  decode(word: number): Decoded | undefined {
+  find(word: number): Clause | undefined {
     for (const clause of this.index[word >>> INDEX_SHIFT]!) {
       const { mask, value } = clause.encoding;
       if ((word & mask) >>> 0 !== value) continue;
-      const fields = extractFields(clause.encoding, word);
-      if (clause.unless?.(fields)) continue;
-      return { clause, fields };
+      if (clause.unless?.(extractFields(clause.encoding, word))) continue;
+      return clause;
     }
     return undefined;
+  }
+  /** As `find`, with the values of the fields. */
+  decode(word: number): Decoded | undefined {
+    const clause = this.find(word);
+    return clause && { clause, fields: extractFields(clause.encoding, word) };
   }
 }

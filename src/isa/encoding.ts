@@ -63,7 +63,7 @@ export function extractFields(encoding: Encoding, word: number): Record<string, 
   const values: Record<string, number> = {};
   for (const name in encoding.fields) {
     const { lsb, width } = encoding.fields[name]!;
-    values[name] = (word >>> lsb) & (2 ** width - 1);
+    values[name] = width === 32 ? word | 0 : (word >>> lsb) & ((1 << width) - 1);
   }
   return values;
 }

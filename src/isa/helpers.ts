@@ -33,7 +33,7 @@ export const HELPERS = {
   /** SYSL: packed number. */
   systemInstructionRead: helper('systemInstructionRead', ['i32'], 'i64', 'may-divert'),
   /** DC ZVA of the block at an address. */
-  zeroBlock: helper('zeroBlock', ['i64'], 'none', 'leave'),
+  zeroBlock: helper('zeroBlock', ['i64'], 'none', 'may-divert'),
   waitForInterrupt: helper('waitForInterrupt', [], 'none', 'leave'),
   waitForEvent: helper('waitForEvent', [], 'none', 'leave'),
   /** YIELD: ends the turn. */
@@ -49,6 +49,8 @@ export const HELPERS = {
   /** Checks and clears the monitors for a store-exclusive at VA of size bytes: 1 if it may store. May fault instead. */
   checkExclusive: helper('checkExclusive', ['i64', 'i32'], 'i32', 'may-divert'),
   clearExclusive: helper('clearExclusive', [], 'none', 'leave'),
+  /** Before an instruction at which somebody wants to be asked: diverts when the grant ends here. */
+  stop: helper('stop', [], 'none', 'may-divert'),
   /** Faults with the SP alignment exception if SP is misaligned and the check is on. */
   spAlignmentFault: helper('spAlignmentFault', [], 'none', 'leave'),
 } as const;

@@ -8,7 +8,7 @@ import { DP_REGISTER } from './base/dp-register.ts';
 import { EXCLUSIVE } from './base/exclusive.ts';
 import { LOAD_STORE } from './base/load-store.ts';
 import { LOAD_STORE_PAIR } from './base/load-store-pair.ts';
-import { SYSTEM_INSTRUCTIONS } from './base/system.ts';
+import { PSTATE_FIELDS, PSTATE_FIELDS_HELPED, SYSTEM_INSTRUCTIONS } from './base/system.ts';
 import { SYSTEM_MOVES } from './base/system-moves.ts';
 import { type Clause, insn } from './clause.ts';
 import { CRYPTO } from './crypto/index.ts';
@@ -32,6 +32,14 @@ export const A64: readonly Clause[] = [
   ...SIMD,
   ...CRYPTO,
 ];
+
+const QUICK: ReadonlySet<Clause> = new Set([...SYSTEM_MOVES, ...PSTATE_FIELDS]);
+
+/**
+ * The same instructions, but every MRS and MSR goes through its helper, so that somebody can listen. A row that moves a
+ * System register without its helper belongs to `SYSTEM_MOVES` or `PSTATE_FIELDS`.
+ */
+export const A64_MOVES_HELPED: readonly Clause[] = [...A64.filter((c) => !QUICK.has(c)), ...PSTATE_FIELDS_HELPED];
 
 /** What a word that no row has does: the exception for an UNDEFINED instruction. */
 export const UNALLOCATED: Clause = insn('UNALLOCATED', 'word:32', {

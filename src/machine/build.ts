@@ -8,21 +8,27 @@ import { Interpreter } from '../engine/interpreter.ts';
 import type { GuestMemory } from '../engine/memory.ts';
 import { type BootPlan, planBoot } from '../firmware/boot/boot.ts';
 import { Decoder } from '../isa/decoder.ts';
-import { A64, fpCheck, UNALLOCATED } from '../isa/table.ts';
+import { A64, A64_MOVES_HELPED, fpCheck, UNALLOCATED } from '../isa/table.ts';
+import { type AcpiContribution, chosenOnlyTree, type VirtAcpiOptions, virtAcpi } from './board/acpi.ts';
 import { GICR_STRIDE_BYTES, VIRT_MEMORY_MAP, virtAffinity, virtDeviceTree } from './board/virt.ts';
 import type { Bus } from './bus.ts';
-import type { BoardDevices } from './devices.ts';
+import { BusMasterRam, type DevicesHost } from './devices.ts';
 import type { EventQueue } from './events.ts';
 import { bindHelpers } from './helpers.ts';
 import type { CheckedOptions } from './options.ts';
+import type { Gate } from './outside.ts';
 import { DUE_MAX_NS } from './timer-events.ts';
+import { watchdogSignal } from './watchdog.ts';
 
 /** Makes the engine that runs the PEs. */
 export function buildEngine(options: CheckedOptions, pes: readonly Pe[], memory: GuestMemory): Interpreter {
   const of = (cpu: number): Pe => pes[cpu / PE_STRIDE_BYTES]!;
+  const { features } = options.profile;
+  let helped: Decoder | undefined;
   return new Interpreter({
     memory,
-    decoder: new Decoder(A64, options.profile.features),
+    decoder: new Decoder(A64, features),
+    movesHelped: () => (helped ??= new Decoder(A64_MOVES_HELPED, features)),
     unallocated: UNALLOCATED,
     fpCheck,
     regions: options.engine !== 'interpreter',
@@ -36,13 +42,9 @@ export function buildEngine(options: CheckedOptions, pes: readonly Pe[], memory:
 }
 
 /** Makes the interrupt controller that the options ask for and maps its frames. */
-export function buildGic(
-  options: CheckedOptions,
-  pes: readonly Pe[],
-  bus: Bus,
-  report: (message: string) => void,
-): Gic {
+export function buildGic(options: CheckedOptions, pes: readonly Pe[], bus: Bus, host: DevicesHost): Gic {
   const { cpus, els } = options;
+  const { report, instantNs, schedule, cancel } = host;
   const securityStates = els.el3 ? 2 : 1;
   const signal = (pe: number, irq: boolean, fiq: boolean): void => pes[pe]!.setInterruptLines(irq, fiq);
   if (options.gic === 2) {
@@ -52,7 +54,12 @@ export function buildGic(
     return gic;
   }
   const gic = new Gicv3(
-    { report, signal, context: (pe) => pes[pe]!.exceptions.iccContext() },
+    {
+      report,
+      signal,
+      context: (pe) => pes[pe]!.exceptions.iccContext(),
+      its: options.its ? { ram: new BusMasterRam(host), instantNs, schedule, cancel } : undefined,
+    },
     {
       pes: cpus,
       mpidrAffinities: pes.map((_, n) => Number(virtAffinity(n))),
@@ -62,40 +69,59 @@ export function buildGic(
   );
   bus.map(Number(VIRT_MEMORY_MAP.gicd.basePa), gic.distributor);
   bus.map(Number(VIRT_MEMORY_MAP.gicr.basePa), gic.redistributors, GICR_STRIDE_BYTES * cpus);
+  if (gic.its) bus.map(Number(VIRT_MEMORY_MAP.gits.basePa), gic.its);
+  return gic;
+}
+
+/** The controller's own entrances for what comes from outside, behind a gate. */
+export function gated(gic: Gic, gate: Gate): Gic {
+  const [set, sendMsi] = [gic.set.bind(gic), gic.sendMsi.bind(gic)];
+  gic.set = (intid, level, of) =>
+    gate.enter('gic.set', { intid, level, pe: of?.pe ?? null }, () => set(intid, level, of));
+  gic.sendMsi = (deviceId, eventId) =>
+    gate.enter('gic.sendMsi', { deviceId, eventId }, () => sendMsi(deviceId, eventId));
   return gic;
 }
 
 /**
- * Places kernel, initrd and device tree.
+ * Places kernel, initrd, device tree and ACPI tables.
  *
+ * @param errorSources - tables and memory of firmware that handles hardware errors, for ACPI
  * @throws BootError when one of them cannot be used
  */
-export function bootPlan(options: CheckedOptions, kernel: Uint8Array): BootPlan {
-  const { cpus, memoryBytes, profile, els } = options;
+export function bootPlan(options: CheckedOptions, kernel: Uint8Array, errorSources?: AcpiContribution): BootPlan {
+  const { cpus, memoryBytes, profile, els, tables } = options;
   const conduit = options.firmware === 'guest' ? null : els.el3 || els.el2 ? 'smc' : 'hvc';
-  const tree = (): ReturnType<typeof virtDeviceTree> =>
-    virtDeviceTree({
-      pes: cpus,
-      ramSizeBytes: memoryBytes,
-      cpu: profile.name,
-      psciConduit: conduit,
-      gic: options.gic,
-      sdei: options.sdei !== false,
-      rngSeed: options.rngSeed,
-      kaslrSeed: options.kaslrSeed,
-    });
+  const board: VirtAcpiOptions = {
+    pes: cpus,
+    ramSizeBytes: memoryBytes,
+    cpu: profile.name,
+    psciConduit: conduit,
+    gic: options.gic,
+    its: options.its,
+    sdei: options.sdei !== false,
+    watchdog: options.watchdog ? watchdogSignal(options.watchdog) : undefined,
+    rngSeed: options.rngSeed,
+    kaslrSeed: options.kaslrSeed,
+    el2: els.el2,
+    alone: tables === 'acpi',
+    errorSources,
+  };
+  const tree = tables === 'acpi' ? chosenOnlyTree : virtDeviceTree;
   return planBoot({
     kernel,
     initrd: options.initrd,
     append: options.append,
-    deviceTree: options.dtb ?? tree(),
+    deviceTree: options.dtb ?? tree(board),
+    acpi: tables === 'dt' ? undefined : virtAcpi(board),
     ram: { addrPa: VIRT_MEMORY_MAP.ram.basePa, sizeBytes: memoryBytes },
     pageSizesBytes: profile.granules.map((g) => Number.parseInt(g, 10) * 1024),
   });
 }
 
-/** Physical address at which PE 0 starts: of the kernel, of the first program, else the start of RAM. */
+/** Address at which PE 0 starts: the kernel's, the hosted entry's, the first program's, else the start of RAM. */
 export function entryPa(options: CheckedOptions, boot: BootPlan | undefined): bigint {
+  if (!boot && options.entry !== undefined) return options.hosted!.address(options.entry);
   const first = options.programs?.[0];
   return boot?.entryPa ?? first?.entryPa ?? first?.addrPa ?? VIRT_MEMORY_MAP.ram.basePa;
 }
@@ -109,8 +135,10 @@ export function devicesHost(parts: {
   nowNs(): number;
   instantNs(): number;
   requestBoundary(): void;
+  systemReset(): void;
+  readonly gate: Gate;
   report(message: string): void;
-}): ConstructorParameters<typeof BoardDevices>[0] {
+}): DevicesHost {
   const { memory, events } = parts;
   return {
     memory,
@@ -124,6 +152,8 @@ export function devicesHost(parts: {
       parts.requestBoundary();
     },
     cancel: (key) => events.cancel(key),
+    systemReset: parts.systemReset,
+    gate: parts.gate,
     report: parts.report,
   };
 }

@@ -1,5 +1,6 @@
 import type { Line, Report } from '../devices/device.ts';
 import { Pl011 } from '../devices/pl011.ts';
+import type { Gate } from './outside.ts';
 
 /** UARTIMSC bits of the receive and receive timeout interrupts. */
 const RXIM_RTIM = 0x50;
@@ -15,8 +16,10 @@ export class Console {
   readonly uart: Pl011;
   private readonly listeners: ((bytes: Uint8Array) => void)[] = [];
   private queue: number[] = [];
+  private readonly gate: Gate;
 
-  constructor(host: { irq: Line; report: Report }) {
+  constructor(host: { irq: Line; gate: Gate; report: Report }) {
+    this.gate = host.gate;
     this.uart = new Pl011(
       {
         irq: host.irq,
@@ -35,10 +38,16 @@ export class Console {
   onOutput(listener: (bytes: Uint8Array) => void): void {
     this.listeners.push(listener);
   }
-  /** Bytes for the guest, delivered at the current boundary as far as the UART has room; the rest follows. */
+  /**
+   * Bytes for the guest, delivered at the current boundary (in a hook at the boundary that follows) as far as the UART
+   * has room; the rest follows.
+   */
   input(bytes: Uint8Array): void {
-    for (const b of bytes) this.queue.push(b);
-    this.feed();
+    const copy = bytes.slice();
+    this.gate.later('console.input', copy, () => {
+      for (const b of copy) this.queue.push(b);
+      this.feed();
+    });
   }
   /**
    * True once the guest listens, by interrupt or by polling: text sent before would be thrown away by a driver that

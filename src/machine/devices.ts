@@ -5,6 +5,7 @@ import { PE_STATE } from '../arch/pestate.ts';
 import type { Pe } from '../cpu/pe.ts';
 import type { Device, Line, PlainData, Report } from '../devices/device.ts';
 import { FwCfg } from '../devices/fw-cfg.ts';
+import { GED_EVENT, Ged } from '../devices/ged.ts';
 import { Pl031, RTC_BASE_DEFAULT_SECONDS } from '../devices/pl031.ts';
 import { PL061_POWER_KEY_PIN, Pl061 } from '../devices/pl061.ts';
 import { VirtioBlk } from '../devices/virtio/blk.ts';
@@ -15,11 +16,14 @@ import { LOOPBACK_NET, NULL_NET, VirtioNet } from '../devices/virtio/net.ts';
 import type { DeviceRam } from '../devices/virtio/ram.ts';
 import { VirtioRng } from '../devices/virtio/rng.ts';
 import { VirtioMmio } from '../devices/virtio/transport.ts';
+import type { Watchdog } from '../devices/watchdog.ts';
 import type { GuestMemory } from '../engine/memory.ts';
 import { VIRT_INTIDS, VIRT_MEMORY_MAP, VIRTIO_MMIO_SLOTS, VIRTIO_MMIO_STRIDE_BYTES } from './board/virt.ts';
 import type { Bus } from './bus.ts';
 import { Console } from './console.ts';
 import type { CheckedOptions } from './options.ts';
+import type { Gate } from './outside.ts';
+import { makeWatchdog } from './watchdog.ts';
 
 /** What the devices need of the machine they are in. */
 export interface DevicesHost {
@@ -35,6 +39,10 @@ export interface DevicesHost {
    */
   schedule(timeNs: number, key: string, action: () => void): void;
   cancel(key: string): void;
+  /** Resets the machine at this boundary. */
+  systemReset(): void;
+  /** What comes from outside passes here. */
+  readonly gate: Gate;
   readonly report: Report;
 }
 
@@ -42,7 +50,7 @@ export interface DevicesHost {
 const GRANULE_BYTES = 64;
 
 /** RAM as devices write it: another observer, so reservations in the bytes written are lost. */
-class BusMasterRam implements DeviceRam {
+export class BusMasterRam implements DeviceRam {
   readonly #host: DevicesHost;
 
   constructor(host: DevicesHost) {
@@ -77,20 +85,30 @@ export interface VirtioConsolePort {
   input(bytes: Uint8Array): number;
 }
 
+/** A virtio-net as its user sees it. */
+export interface NetPort {
+  /** A frame for the guest; false when it was dropped because too many wait. */
+  receive(frame: Uint8Array): boolean;
+}
+
 /** See the head of the file. */
 export class BoardDevices {
   readonly console: Console;
   readonly rtc: Pl031;
   readonly gpio: Pl061;
   readonly fwCfg: FwCfg;
+  /** The watchdog, if the options ask for one. */
+  readonly watchdog: Watchdog | undefined;
+  /** The generic event device, which only ACPI tells of: with `tables: 'dt'` there is none. */
+  readonly ged: Ged | undefined;
   /** Every slot, with a device or without. */
   readonly virtio: readonly VirtioMmio[];
   /** The virtio-console, if the options ask for one. */
   readonly virtioConsole: VirtioConsolePort | undefined;
   /** The virtio-net, if the options ask for one. */
-  readonly net: VirtioNet | undefined;
+  readonly net: NetPort | undefined;
   readonly #host: DevicesHost;
-  readonly #all: readonly Device[];
+  readonly #all: Device[];
   /** When the virtio devices are to be visited next. */
   #visitDueNs: number | undefined;
   #visiting = false;
@@ -99,22 +117,25 @@ export class BoardDevices {
     this.#host = host;
     const { report } = host;
     const ram = new BusMasterRam(host);
-    this.console = new Console({ irq: this.#line(VIRT_INTIDS.PL011), report });
+    this.console = new Console({ irq: this.#line(VIRT_INTIDS.PL011), gate: host.gate, report });
     this.rtc = this.#makeRtc(options);
     this.gpio = new Pl061({ irq: this.#line(VIRT_INTIDS.PL061), report }, 'pl061@9030000');
     const contents = { cpus: options.cpus, ramBytes: options.memoryBytes, files: options.fwCfgFiles };
     this.fwCfg = new FwCfg({ ram, report }, contents, 'fw-cfg@9020000');
+    if (options.tables !== 'dt') this.ged = new Ged({ irq: this.#line(VIRT_INTIDS.ACPI_GED), report }, 'ged@9080000');
+    if (options.watchdog) this.watchdog = makeWatchdog(host, options.watchdog);
     const functions: VirtioFunction[] = (options.drives ?? []).map((drive) => new VirtioBlk(drive));
     if (options.virtioRng) functions.push(new VirtioRng(options.virtioRngSeed));
     if (options.virtioConsole) {
-      const { device, port } = makeVirtioConsole();
+      const { device, port } = makeVirtioConsole(host.gate);
       functions.push(device);
       this.virtioConsole = port;
     }
     if (options.net !== undefined) {
       const backends = { null: NULL_NET, loopback: LOOPBACK_NET };
-      this.net = new VirtioNet(typeof options.net === 'string' ? backends[options.net] : options.net);
-      functions.push(this.net);
+      const net = new VirtioNet(typeof options.net === 'string' ? backends[options.net] : options.net);
+      this.net = { receive: (frame) => host.gate.enter('net.receive', frame, () => net.receive(frame)) };
+      functions.push(net);
     }
     this.virtio = Array.from({ length: VIRTIO_MMIO_SLOTS }, (_, slot) => {
       const at = (Number(VIRT_MEMORY_MAP.virtioMmio.basePa) + slot * VIRTIO_MMIO_STRIDE_BYTES).toString(16);
@@ -124,6 +145,8 @@ export class BoardDevices {
       return new VirtioMmio({ irq, ram, needsVisit, report }, functions[slot], shows, `virtio-mmio@${at}`);
     });
     this.#all = [this.console.uart, this.rtc, this.gpio, this.fwCfg, ...this.virtio.filter((slot) => slot.fn)];
+    if (this.ged) this.#all.push(this.ged);
+    if (this.watchdog) this.#all.push(this.watchdog);
   }
 
   #line(intid: number): Line {
@@ -149,19 +172,25 @@ export class BoardDevices {
 
   /** Makes every device answer at its place. */
   mapOn(bus: Bus): void {
-    const { pl011, pl031, pl061, fwCfg, virtioMmio } = VIRT_MEMORY_MAP;
+    const { pl011, pl031, pl061, fwCfg, ged, watchdogControl, watchdogRefresh, virtioMmio } = VIRT_MEMORY_MAP;
+    if (this.watchdog) {
+      bus.map(Number(watchdogControl.basePa), this.watchdog);
+      bus.map(Number(watchdogRefresh.basePa), this.watchdog.refreshFrame);
+    }
     bus.map(Number(pl011.basePa), this.console.uart);
     bus.map(Number(pl031.basePa), this.rtc);
     bus.map(Number(pl061.basePa), this.gpio);
     bus.map(Number(fwCfg.basePa), this.fwCfg);
+    if (this.ged) bus.map(Number(ged.basePa), this.ged);
     this.virtio.forEach((slot, n) => {
       bus.map(Number(virtioMmio.basePa) + n * VIRTIO_MMIO_STRIDE_BYTES, slot);
     });
   }
 
-  /** The power key, a line of the GPIO, is held down or let go. */
+  /** The power key is held down or let go: a line of the GPIO, and for ACPI an event when it goes down. */
   powerKey(pressed: boolean): void {
     this.gpio.setPin(PL061_POWER_KEY_PIN, pressed);
+    if (pressed) this.ged?.raise(GED_EVENT.POWER);
   }
 
   // --- work of the virtio devices ---
@@ -215,7 +244,7 @@ export class BoardDevices {
   }
 }
 
-function makeVirtioConsole(): { device: VirtioConsole; port: VirtioConsolePort } {
+function makeVirtioConsole(gate: Gate): { device: VirtioConsole; port: VirtioConsolePort } {
   const listeners: ((bytes: Uint8Array) => void)[] = [];
   const device = new VirtioConsole({
     transmit: (bytes) => {
@@ -224,7 +253,7 @@ function makeVirtioConsole(): { device: VirtioConsole; port: VirtioConsolePort }
   });
   const port = {
     onOutput: (listener: (bytes: Uint8Array) => void) => void listeners.push(listener),
-    input: (bytes: Uint8Array) => device.receive(bytes),
+    input: (bytes: Uint8Array) => gate.enter('virtioConsole.input', bytes, () => device.receive(bytes)),
   };
   return { device, port };
 }

@@ -5,10 +5,15 @@ import { RAM_BASE, SCRATCH_BASE } from '../engine/records.ts';
 import { ModuleWriter } from '../engine/wasm/binary.ts';
 import { CodeWriter } from '../engine/wasm/code.ts';
 import { OP } from '../engine/wasm/opcodes.ts';
+import { VIRT_MEMORY_MAP } from './board/virt.ts';
 
 /** Bytes handed to the hash at once from TypeScript; they lie behind the two lanes. */
 const BUFFER = SCRATCH_BASE + 16;
 const BUFFER_BYTES = 0x8000;
+
+/** Length of the pieces of RAM that have fingerprints of their own. */
+const PIECE_BYTES = 2 ** 24;
+const RAM_PA = Number(VIRT_MEMORY_MAP.ram.basePa);
 
 const P1 = 0x9e37_79b1_85eb_ca87n;
 const P2 = 0xc2b2_ae3d_27d4_eb4fn;
@@ -87,6 +92,28 @@ export class Digest {
       this.absorb(BUFFER, 8);
       this.absorb(at, PAGE_BYTES);
     }
+  }
+  /** Fingerprints of pieces of RAM, each `PIECE_BYTES` long, without those that are all zero; ends what was begun. */
+  ramPieces(): { readonly addrPa: number; readonly digest: string }[] {
+    const found: { addrPa: number; digest: string }[] = [];
+    let piece = -1;
+    const end = (): void => {
+      if (piece >= 0) found.push({ addrPa: RAM_PA + piece * PIECE_BYTES, digest: this.finish() });
+    };
+    for (const page of this.memory.touchedPages()) {
+      const at = RAM_BASE + page * PAGE_BYTES;
+      if (this.isZero(at)) continue;
+      if (Math.floor((page * PAGE_BYTES) / PIECE_BYTES) !== piece) {
+        end();
+        piece = Math.floor((page * PAGE_BYTES) / PIECE_BYTES);
+        this.begin();
+      }
+      this.memory.view.setBigUint64(BUFFER, BigInt(page), true);
+      this.absorb(BUFFER, 8);
+      this.absorb(at, PAGE_BYTES);
+    }
+    end();
+    return found;
   }
   private isZero(at: number): boolean {
     const { i32 } = this.memory;

@@ -27,6 +27,8 @@ const MASKED_EL2H = 0x3c9n;
 export interface Surroundings {
   readonly pes: readonly Pe[];
   ramContains(addrPa: bigint): boolean;
+  /** An address is one of code outside memory. */
+  isCode(addrVa: bigint): boolean;
   /** Puts the PE's part of the GIC into the state in which an OS expects it. */
   initInterrupts(pe: number): void;
   /** The run ends at this boundary: PSCI SYSTEM_OFF, SYSTEM_RESET, SYSTEM_RESET2. */
@@ -68,7 +70,7 @@ export class Firmware implements FirmwareHost {
     return virtAffinity(pe);
   }
   ramContains(addrPa: bigint): boolean {
-    return this.around.ramContains(addrPa);
+    return this.around.ramContains(addrPa) || this.around.isCode(addrPa);
   }
   powerState(pe: number): PowerState {
     const state = this.around.pes[pe]!.s.get32(PE_STATE.waitState);
@@ -176,7 +178,7 @@ export class Firmware implements FirmwareHost {
     const id = Number(x[0]! & 0xffff_ffffn);
     const result =
       this.sdei && isSdeiFunction(id) ? this.sdeiCall(this.sdei, id, caller, x) : handleCall(this, caller, x);
-    this.around.callMade(caller.pe, callName(id), x.slice(1, 4), result?.[0]);
+    this.around.callMade(caller.pe, callName(id), x.slice(1, 6), result?.[0]);
     result?.forEach((value, n) => {
       s.setX(n, value);
     });

@@ -9,7 +9,11 @@ export type MachineErrorCode =
   | 'E_REGISTER'
   | 'E_ADDRESS'
   | 'E_SNAPSHOT'
+  | 'E_SNAPSHOT_FILE'
+  | 'E_RECORD'
+  | 'E_DIVERGED'
   | 'E_SDEI'
+  | 'E_SYMBOLS'
   | 'E_OPTION';
 
 /** A mistake of the machine's user: what was asked, what was found, what to do. */

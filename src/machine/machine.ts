@@ -1,29 +1,32 @@
-import { PE_STATE } from '../arch/pestate.ts';
 import { ContextNumbers } from '../cpu/contexts.ts';
+import { HostedCode } from '../cpu/hosted.ts';
 import { Pe } from '../cpu/pe.ts';
 import type { MachinePort } from '../cpu/ports.ts';
-import { WAIT } from '../cpu/waiting.ts';
+import type { PlainData } from '../devices/device.ts';
 import type { Gic } from '../devices/gic.ts';
 import type { Pl031 } from '../devices/pl031.ts';
+import { isHosted } from '../engine/hosted/program.ts';
 import type { Interpreter } from '../engine/interpreter.ts';
 import { GuestMemory } from '../engine/memory.ts';
 import type { BootPlan } from '../firmware/boot/boot.ts';
 import { VIRT_INTIDS, VIRT_MEMORY_MAP, virtAffinity } from './board/virt.ts';
-import { bootPlan, buildEngine, buildGic, devicesHost, entryPa } from './build.ts';
-import { Bus, type MmioHook } from './bus.ts';
+import { bootPlan, buildEngine, buildGic, devicesHost, gated } from './build.ts';
+import { Bus } from './bus.ts';
 import type { Console } from './console.ts';
 import { BoardDevices } from './devices.ts';
 import { Firmware, NS_PER_COUNT } from './el3.ts';
-import { MachineError } from './errors.ts';
 import { EventQueue, PRIORITY } from './events.ts';
+import { connectHook } from './hooks.ts';
 import { type CheckedOptions, checkOptions, type MachineOptions } from './options.ts';
 import { checkSchedule, type Schedule } from './schedule.ts';
 import { Scheduler, stepLimit } from './scheduler.ts';
 import { MachineSdei } from './sdei.ts';
+import { startGuest } from './start.ts';
+import { MachineState } from './state.ts';
+import { Stops } from './stops.ts';
 import { TimerEvents } from './timer-events.ts';
-import type { MachineHooks, RunLimits, RunReason, Snapshot } from './types.ts';
-import { GuestView } from './view.ts';
-import { type Moment, WholeState } from './whole.ts';
+import type { MachineHooks, RunLimits, RunReason } from './types.ts';
+import { WholeState } from './whole.ts';
 
 export type { MachineHooks, RunLimits, RunReason, Snapshot } from './types.ts';
 
@@ -41,7 +44,7 @@ const GRANT_MAX = 1_000_000;
  * machine.console.onOutput((bytes) => out.write(bytes));
  * machine.run({ steps: 1_000_000 });
  */
-export class Machine extends GuestView {
+export class Machine extends MachineState {
   readonly options: CheckedOptions;
   readonly pes: readonly Pe[];
   readonly gic: Gic;
@@ -50,24 +53,23 @@ export class Machine extends GuestView {
   readonly bus: Bus = new Bus();
   /** The firmware's SDEI dispatcher; without one, whatever needs it is an `E_SDEI`. */
   readonly sdei: MachineSdei;
+  /** Code in TypeScript at virtual addresses, where the options have some. */
+  readonly hosted: HostedCode | undefined;
   /** True while somebody may still type: a machine that waits with nothing due then waits for input. */
   inputPossible = false;
   readonly log: { onReport(listener: (message: string) => void): void };
   protected readonly memory: GuestMemory;
+  protected readonly stops: Stops;
   private readonly engine: Interpreter;
   private readonly firmware: Firmware | undefined;
   private readonly events = new EventQueue();
   private readonly timers: TimerEvents;
   private readonly scheduler: Scheduler;
-  private readonly whole: WholeState;
-  private readonly boot: BootPlan | undefined;
+  readonly whole: WholeState;
+  /** What a reset loads, and where it starts. */
+  readonly boot: BootPlan | undefined;
   private readonly reporters: ((message: string) => void)[] = [];
-  private readonly hooks: MachineHooks = {};
-  private stepsTaken = 0;
-  private nowNs = 0;
-  private running = false;
   private stopRequested = false;
-  private ended: 'poweroff' | 'reset' | undefined;
 
   private constructor(options: CheckedOptions) {
     super();
@@ -75,28 +77,30 @@ export class Machine extends GuestView {
     this.log = { onReport: (listener) => void this.reporters.push(listener) };
     this.memory = new GuestMemory(options.memoryBytes, options.cpus);
     const report = (message: string): void => this.report(message);
-    this.devices = new BoardDevices(
-      devicesHost({
-        memory: this.memory,
-        events: this.events,
-        pes: () => this.pes,
-        gic: () => this.gic,
-        nowNs: () => this.nowNs,
-        instantNs: () => this.instantNs(),
-        requestBoundary: () => this.requestBoundary(),
-        report,
-      }),
-      options,
-    );
+    const host = devicesHost({
+      memory: this.memory,
+      events: this.events,
+      pes: () => this.pes,
+      gic: () => this.gic,
+      nowNs: () => this.nowNs,
+      instantNs: () => this.instantNs(),
+      requestBoundary: () => this.requestBoundary(),
+      systemReset: () => this.systemStop('reset'),
+      gate: this.outside,
+      report,
+    });
+    this.devices = new BoardDevices(host, options);
+    this.hosted = options.hosted && new HostedCode(options.hosted);
     const contexts = new ContextNumbers(this.memory);
     this.pes = Array.from({ length: options.cpus }, (_, index) => this.makePe(index, contexts));
     const { pes, events } = this;
     this.timers = new TimerEvents({ pes, events, gic: () => this.gic, requestBoundary: () => this.requestBoundary() });
-    this.gic = buildGic(options, this.pes, this.bus, report);
+    this.gic = gated(buildGic(options, this.pes, this.bus, host), this.outside);
     this.devices.mapOn(this.bus);
     this.engine = buildEngine(options, this.pes, this.memory);
+    this.stops = new Stops(pes, this.engine, { ramBytes: options.memoryBytes, changed: () => this.requestBoundary() });
     this.scheduler = new Scheduler(this.pes, this.memory, RAM_PA, options.schedule);
-    this.sdei = new MachineSdei(options.sdei, this.surroundings(), this.gic);
+    this.sdei = new MachineSdei(options.sdei, this.surroundings(), this.gic, this.outside);
     this.firmware = options.firmware === 'typescript' ? new Firmware(this.surroundings(), this.sdei) : undefined;
     this.whole = new WholeState(this.memory, {
       pes,
@@ -106,8 +110,9 @@ export class Machine extends GuestView {
       firmware: this.firmware,
       scheduler: this.scheduler,
       timers: this.timers,
+      hosted: this.hosted,
     });
-    this.boot = options.kernel ? bootPlan(options, options.kernel) : undefined;
+    this.boot = options.boot ?? (options.kernel && bootPlan(options, options.kernel));
     this.reset();
   }
 
@@ -132,6 +137,7 @@ export class Machine extends GuestView {
       machine: this.machinePort(),
       ramBasePa: RAM_PA,
       contexts,
+      hosted: this.hosted,
       gic: () => this.gic,
       engine: () => this.engine,
     });
@@ -156,7 +162,12 @@ export class Machine extends GuestView {
         return true;
       },
       report: (pe, message) => this.report(`PE ${pe}: ${message}`),
-      exceptionTaken: (pe, el, vector) => this.hooks.exception?.(pe, el, vector),
+      exceptionTaken: (pe, el, vector) => this.hooks.tell('exception', pe, el, vector),
+      stopReached: (pe) => this.stops.reached(pe),
+      exceptionReturned: (pe, el) => {
+        if (this.scheduler.frozen.active) this.requestBoundary();
+        this.hooks.tell('exceptionReturn', pe, el);
+      },
     };
   }
 
@@ -164,15 +175,13 @@ export class Machine extends GuestView {
     return {
       pes: this.pes,
       ramContains: (pa) => pa >= BigInt(RAM_PA) && pa < BigInt(RAM_PA + this.options.memoryBytes),
+      isCode: (va) => this.hosted !== undefined && isHosted(va),
       initInterrupts: (pe) => this.gic.initNonSecure(pe),
-      systemStop: (reason) => {
-        this.ended = reason;
-        this.requestBoundary();
-      },
+      systemStop: (reason) => this.systemStop(reason),
       endTurn: () => this.endTurn(),
       requestBoundary: () => this.requestBoundary(),
       report: (pe, message) => this.report(`PE ${pe}: ${message}`),
-      callMade: (pe, name, args, result) => this.hooks.call?.(pe, name, args, result),
+      callMade: (pe, name, args, result) => this.hooks.tell('call', pe, name, args, result),
     };
   }
 
@@ -180,27 +189,15 @@ export class Machine extends GuestView {
 
   /** Cold reset: every PE and device as after power-on, the same images loaded again. RAM is kept, time goes on. */
   reset(): void {
+    this.entering('reset', null, () => this.coldReset());
+  }
+  private coldReset(): void {
     this.ended = undefined;
-    for (const pe of this.pes) {
-      pe.reset();
-      pe.s.set32(PE_STATE.waitState, WAIT.OFF);
-    }
-    this.gic.reset();
-    this.devices.reset();
-    this.scheduler.reset();
-    for (const s of this.boot?.segments ?? []) this.writeMemory(s.addrPa, s.bytes);
-    for (const p of this.options.programs ?? []) this.writeMemory(p.addrPa, p.bytes);
-    const pe = this.pes[0]!;
-    if (this.firmware) {
-      this.gic.initNonSecure();
-      this.console.uart.initAsFirmware();
-      this.firmware.boot({ entryPa: entryPa(this.options, this.boot), contextId: this.boot?.x0 ?? 0n });
-    } else {
-      pe.s.set32(PE_STATE.waitState, WAIT.RUNNING);
-      pe.s.pc = entryPa(this.options, this.boot);
-      pe.stateReplaced();
-    }
-    for (const n of this.pes) this.timers.timersChanged(n.s.index);
+    this.stops.setArrivals([]);
+    this.hosted?.reset();
+    startGuest(this, this.scheduler, this.boot, this.firmware);
+    for (const pe of this.pes) this.timers.timersChanged(pe.s.index);
+    this.hooks.tell('reset');
   }
 
   /** The guest's console: the PL011. */
@@ -212,23 +209,20 @@ export class Machine extends GuestView {
   }
   /** Holds the board's power key down, or lets it go. Linux takes a press as the wish to power off. */
   powerKey(pressed: boolean): void {
-    this.devices.powerKey(pressed);
-    this.requestBoundary();
+    this.outside.later('powerKey', pressed, () => this.devices.powerKey(pressed));
   }
 
   // --- time ---
 
   /** Virtual time now, also in the middle of a step: the time at which the running step began. */
   private instantNs(): number {
-    return this.running ? this.nowNs + Math.max(this.engine.taken - 1, 0) : this.nowNs;
+    return this.running && !this.scheduler.frozen.active ? this.nowNs + Math.max(this.engine.taken - 1, 0) : this.nowNs;
   }
-  /** Steps since the machine was made; a reset does not set it back. */
-  get steps(): number {
-    return this.stepsTaken;
-  }
-  /** Virtual time since the machine was made, in ns; a reset does not set it back. */
-  get timeNs(): bigint {
-    return BigInt(this.nowNs);
+  /** Where the run is, exact in hooks as well: steps before the one that is being taken, and when that one began. */
+  get boundary(): { readonly step: number; readonly timeNs: bigint } {
+    const fetching = this.pes.some((pe) => pe.access.fetching);
+    const ahead = this.running ? Math.max(this.engine.taken - (fetching ? 0 : 1), 0) : 0;
+    return { step: this.stepsTaken + ahead, timeNs: BigInt(this.nowNs + ahead) };
   }
   /** Virtual time of the next due event, or undefined when nothing is due. */
   nextDueNs(): bigint | undefined {
@@ -247,7 +241,9 @@ export class Machine extends GuestView {
   }
   /** Runs `action` at the first boundary whose virtual time is `timeNs` or later. */
   atTimeNs(timeNs: bigint, action: () => void): void {
-    this.events.schedule(Math.max(Number(timeNs), this.nowNs), action, { priority: PRIORITY.OUTSIDE });
+    this.events.schedule(Math.max(Number(timeNs), this.nowNs), () => this.outside.put(action), {
+      priority: PRIORITY.OUTSIDE,
+    });
     this.requestBoundary();
   }
 
@@ -257,12 +253,27 @@ export class Machine extends GuestView {
    * @throws MachineError `E_OPTION` for what is no schedule of this machine
    */
   useSchedule(schedule: Schedule): void {
-    this.scheduler.use(checkSchedule(schedule, this.pes.length));
+    const checked = checkSchedule(schedule, this.pes.length);
+    this.entering('useSchedule', checked as unknown as PlainData, () => this.scheduler.use(checked));
     this.requestBoundary();
+  }
+
+  /**
+   * The next SDEI event, interrupt or SError that PE `pe` takes stops time: until the PE is back where it was
+   * interrupted, virtual time, the turn and the Performance Monitors stand still, and what else is due waits. Steps
+   * count as always.
+   */
+  freezeNext(pe = 0): void {
+    this.pe(pe);
+    this.entering('freezeNext', pe, () => this.scheduler.frozen.arm(pe));
   }
 
   // --- running ---
 
+  private systemStop(reason: 'poweroff' | 'reset'): void {
+    this.ended = reason;
+    this.requestBoundary();
+  }
   private endTurn(): void {
     this.scheduler.endTurn();
     this.requestBoundary();
@@ -287,32 +298,49 @@ export class Machine extends GuestView {
   run(limits: RunLimits = {}): { readonly reason: RunReason } {
     const limit = stepLimit(this.stepsTaken, limits.steps);
     this.stopRequested = false;
+    this.outside.busy = true;
+    try {
+      return { reason: this.loop(limit, limits.idleUntilNs) };
+    } finally {
+      this.outside.busy = false;
+    }
+  }
+
+  private loop(limit: number, idleUntilNs: bigint | undefined): RunReason {
     for (;;) {
-      if (this.ended) return { reason: this.ended };
-      this.scheduler.fireSteps(this.stepsTaken);
-      this.events.fire(this.nowNs);
-      if (this.stopRequested) return { reason: 'stopped' };
-      if (this.ended) return { reason: this.ended };
+      if (this.ended) return this.ended;
+      this.power.look();
+      const { frozen } = this.scheduler;
+      frozen.look();
+      do if (!frozen.active) this.events.fire(this.nowNs);
+      while (this.outside.fire(() => this.stops.tell() || this.scheduler.fireSteps(this.stepsTaken)));
+      if (this.stopRequested) return 'stopped';
+      if (this.ended) return this.ended;
+      if (this.stepsTaken >= limit) return 'limit';
       const pe = this.scheduler.next((n) => this.firmware?.woke(n));
-      if (this.stepsTaken >= limit) return { reason: 'limit' };
+      this.power.look();
+      if (!pe && frozen.active) continue;
       if (!pe) {
-        const wait = this.idle(limits.idleUntilNs);
-        if (wait) return { reason: wait };
+        const wait = this.idle(idleUntilNs);
+        if (wait) return wait;
         continue;
       }
-      if (pe.wakes && (this.firmware?.interrupt(pe) || pe.exceptions.takeAsync(pe.irq, pe.fiq))) continue;
-      if (pe.debug.armed && pe.debug.takePending()) continue;
-      this.grant(pe, limit);
+      if (frozen.around(pe, () => this.takes(pe))) {
+        this.outside.took();
+        this.stops.ran(pe, 0);
+      } else if (!this.stops.arrives(pe)) this.grant(pe, limit);
     }
+  }
+
+  private takes(pe: Pe): boolean {
+    if (pe.wakes && (this.firmware?.interrupt(pe) || pe.exceptions.takeAsync(pe.irq, pe.fiq))) return true;
+    return pe.debug.armed && pe.debug.takePending();
   }
 
   /** Every PE waits: time jumps to the next due event. */
   private idle(untilNs: bigint | undefined): RunReason | undefined {
-    // Time goes only where something waits for it: not to events for which a PE waited once.
-    for (const { s } of this.pes) {
-      if (s.get32(PE_STATE.waitState) !== WAIT.WFE) this.events.cancel(`event stream ${s.index}`);
-    }
-    const next = this.events.nextNs;
+    this.timers.forgetStreams();
+    const next = this.outside.soonerNs(this.events.nextNs);
     if (next === undefined) return this.inputPossible ? 'waiting-for-input' : 'idle';
     if (untilNs !== undefined && next > Number(untilNs)) {
       this.nowNs = Math.max(this.nowNs, Number(untilNs));
@@ -323,21 +351,27 @@ export class Machine extends GuestView {
   }
 
   private grant(pe: Pe, limit: number): void {
-    const due = this.events.nextNs;
+    const still = this.scheduler.frozen.active;
+    const due = still ? undefined : this.events.nextNs;
     const toStep = this.scheduler.nextStep;
-    let budget = Math.min(GRANT_MAX, limit - this.stepsTaken, this.scheduler.turnLeft);
+    let budget = Math.min(GRANT_MAX, limit - this.stepsTaken, this.scheduler.turnLeft, this.outside.stepsToNext());
     if (due !== undefined) budget = Math.min(budget, due - this.nowNs);
     if (toStep !== undefined) budget = Math.min(budget, toStep - this.stepsTaken);
-    if (this.hooks.step) {
+    if (this.hooks.has('step')) {
       budget = 1;
-      this.hooks.step(pe.s.index, pe.s.pc);
+      this.hooks.tell('step', pe.s.index, pe.s.pc);
     }
     this.running = true;
-    const taken = pe.run(budget);
-    this.running = false;
+    let taken = 0;
+    try {
+      taken = pe.run(budget);
+    } finally {
+      this.running = false;
+    }
     this.stepsTaken += taken;
-    this.nowNs += taken;
+    if (!still) this.nowNs += taken;
     this.scheduler.took(taken);
+    this.stops.ran(pe, taken);
   }
 
   /** Takes one step, if the machine can take one; returns why not otherwise. */
@@ -360,52 +394,13 @@ export class Machine extends GuestView {
     return { reason: 'limit' };
   }
 
-  /** Sets or, with undefined, removes a listener. */
-  on<K extends keyof MachineHooks>(name: K, listener: MachineHooks[K]): void {
-    this.hooks[name] = listener;
-    if (name === 'mmio') this.bus.hook = listener as MmioHook | undefined;
+  protected listening(name: keyof MachineHooks): void {
+    connectHook(name, this.hooks, this);
+    this.requestBoundary();
   }
 
   private report(message: string): void {
     for (const r of this.reporters) r(message);
-  }
-
-  // --- snapshots and digest ---
-
-  private now(): Moment {
-    return { steps: this.stepsTaken, timeNs: this.nowNs, ended: this.ended };
-  }
-
-  /**
-   * The machine as it is at this boundary. Costs what changed since the last snapshot.
-   *
-   * @throws MachineError `E_SNAPSHOT` during a step
-   */
-  snapshot(): Snapshot {
-    if (this.running) {
-      const advice = 'Take it from at(), or between calls of run().';
-      throw new MachineError('E_SNAPSHOT', `snapshot: a step is running. ${advice}`);
-    }
-    return this.whole.capture(this.now());
-  }
-
-  /**
-   * Puts the machine back. Costs what differs. Actions given to `at` and `atTimeNs` are dropped; hooks stay.
-   *
-   * @throws MachineError `E_SNAPSHOT` for a snapshot of another machine, or during a step
-   */
-  restore(snapshot: Snapshot): void {
-    if (this.running) throw new MachineError('E_SNAPSHOT', 'restore: a step is running.');
-    this.whole.check(snapshot);
-    this.stepsTaken = snapshot.time.steps;
-    this.nowNs = snapshot.time.timeNs;
-    this.ended = snapshot.ended;
-    this.whole.restore(snapshot);
-  }
-
-  /** Fingerprint of all PEs, devices, time and RAM: equal states give equal digests on every host. 32 hex digits. */
-  digest(): string {
-    return this.whole.digest(this.now());
   }
 
   /** Regions of hot code compiled so far. */

@@ -4,10 +4,13 @@ import type { VirtioBlkOptions } from '../devices/virtio/blk.ts';
 import { SECTOR_BYTES } from '../devices/virtio/block-store.ts';
 import type { NetBackend } from '../devices/virtio/net.ts';
 import type { VirtioInterface } from '../devices/virtio/transport.ts';
+import type { HostedProgram } from '../engine/hosted/program.ts';
+import type { BootPlan } from '../firmware/boot/boot.ts';
 import { VIRTIO_MMIO_SLOTS } from './board/virt.ts';
 import { MachineError } from './errors.ts';
 import { checkSchedule, type Schedule } from './schedule.ts';
 import { type CheckedSdei, checkSdei, type SdeiOptions } from './sdei.ts';
+import { type CheckedWatchdog, checkWatchdog, type WatchdogOptions } from './watchdog.ts';
 
 /** Who answers at EL3 (or, without EL3, at HVC). */
 export type FirmwareChoice =
@@ -15,6 +18,15 @@ export type FirmwareChoice =
   | 'typescript'
   /** Nobody: PE 0 starts at the highest implemented Exception level in the guest's own image. */
   | 'guest';
+
+/** How a kernel learns what the machine is made of. */
+export type TablesChoice =
+  /** A device tree. */
+  | 'dt'
+  /** ACPI tables; the device tree only leads to them. */
+  | 'acpi'
+  /** Both; Linux takes the device tree unless its command line says `acpi=on`. */
+  | 'both';
 
 /** A program that is not a kernel: bytes at an address. For bare-metal guests. */
 export interface ProgramImage {
@@ -29,12 +41,20 @@ export interface MachineOptions {
   /** An arm64 Image, not compressed. */
   readonly kernel?: Uint8Array;
   readonly initrd?: Uint8Array;
+  /** A start that was planned before, as the file of a snapshot has it; it is used instead of `kernel`. */
+  readonly boot?: BootPlan;
   /** Kernel command line. */
   readonly append?: string;
   /** A device tree to use instead of the generated one. */
   readonly dtb?: Uint8Array;
+  /** Description of the machine for a kernel; default `dt`. */
+  readonly tables?: TablesChoice;
   /** Programs to load; the first one with an entry is where PE 0 starts when there is no kernel. */
   readonly programs?: readonly ProgramImage[];
+  /** Code in TypeScript at virtual addresses of its own. */
+  readonly hosted?: HostedProgram;
+  /** Name of the hosted function with which PE 0 starts, when there is no kernel. */
+  readonly entry?: string;
   /** 1 to 8; default 1. */
   readonly cpus?: number;
   /** 16 MiB to 3 GiB, a multiple of 2 MiB; default 512 MiB. */
@@ -47,12 +67,18 @@ export interface MachineOptions {
   readonly el2?: boolean;
   /** Architecture version of the GIC; default 3. With 2 the ICC registers are UNDEFINED. */
   readonly gic?: 2 | 3;
+  /** The ITS of a GICv3, and with it LPIs; default true with `gic: 3`, and impossible with 2. */
+  readonly its?: boolean;
   /** Bits of interrupt priority of a GICv3: 5 to 8, or 4 without EL3; default 5, as servers have. */
   readonly gicPriorityBits?: number;
   /** Whose turn it is; default round-robin in turns of 20,000 steps. */
   readonly schedule?: Schedule;
   /** Default `typescript`. */
   readonly firmware?: FirmwareChoice;
+  /**
+   * A generic watchdog (`arm,sbsa-gwdt`); true is one that signals interrupt 44 every 10 s from reset on. Default none.
+   */
+  readonly watchdog?: boolean | WatchdogOptions;
   /** The Software Delegated Exception Interface of the `typescript` firmware; false for none. Default: on. */
   readonly sdei?: false | SdeiOptions;
   /** `interpreter`: no compiled regions; slower, the same steps. Default `compiled`. */
@@ -86,9 +112,12 @@ export interface CheckedOptions extends MachineOptions {
   readonly profile: Profile;
   readonly els: ImplementedEls;
   readonly gic: 2 | 3;
+  readonly its: boolean;
+  readonly tables: TablesChoice;
   readonly schedule: Schedule;
   readonly firmware: FirmwareChoice;
   readonly sdei: false | CheckedSdei;
+  readonly watchdog: false | CheckedWatchdog;
 }
 
 const MIB = 2 ** 20;
@@ -107,11 +136,12 @@ function withoutGicRegisters(profile: Profile): Profile {
 }
 
 /** Version of the GIC, after its options were checked. */
-function checkGic({ gic = 3, gicPriorityBits: bits = 5 }: MachineOptions, els: ImplementedEls): 2 | 3 {
+function checkGic({ gic = 3, its, gicPriorityBits: bits = 5 }: MachineOptions, els: ImplementedEls): 2 | 3 {
   const wrong = (what: string): never => {
     throw new MachineError('E_GIC', what);
   };
   if (gic !== 2 && gic !== 3) wrong(`GIC version ${gic}: this machine has version 2 or 3. Choose one of them.`);
+  if (gic === 2 && its === true) wrong('an ITS with GIC version 2: LPIs came with version 3. Leave one of them out.');
   const [least, most] = gic === 2 ? [5, 5] : [els.el3 ? 5 : 4, 8];
   if (!Number.isInteger(bits) || bits < least || bits > most) {
     wrong(
@@ -152,13 +182,47 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
   if (!known)
     throw new MachineError('E_CPU', `CPU '${cpu}': no such profile. Known: ${Object.keys(PROFILES).join(', ')}.`);
   checkDevices(options);
+  if (options.entry !== undefined) {
+    if (!options.hosted)
+      throw new MachineError('E_OPTION', `entry '${options.entry}': there is no hosted program. Give one as hosted.`);
+    options.hosted.address(options.entry);
+  }
   const els = { el3: options.el3 ?? true, el2: options.el2 ?? false };
   const schedule = checkSchedule(options.schedule ?? { kind: 'round-robin' }, cpus);
   const gic = checkGic(options, els);
   const profile = gic === 3 ? known : withoutGicRegisters(known);
   const firmware = options.firmware ?? 'typescript';
   const sdei = firmware === 'typescript' && options.sdei !== false && checkSdei(options.sdei ?? {});
-  return { ...options, cpus, memoryBytes, profile, els, gic, schedule, firmware, sdei };
+  return {
+    ...options,
+    cpus,
+    memoryBytes,
+    profile,
+    els,
+    gic,
+    its: gic === 3 && options.its !== false,
+    tables: checkTables(options),
+    schedule,
+    firmware,
+    sdei,
+    watchdog: checkWatchdog(options.watchdog ?? false),
+  };
+}
+
+const TABLES: readonly TablesChoice[] = ['dt', 'acpi', 'both'];
+
+/** @throws MachineError `E_OPTION` */
+function checkTables({ tables = 'dt', dtb, kernel, boot }: MachineOptions): TablesChoice {
+  const refuse = (message: string): never => {
+    throw new MachineError('E_OPTION', message);
+  };
+  if (!TABLES.includes(tables)) refuse(`tables '${tables}': no such choice. Known: ${TABLES.join(', ')}.`);
+  if (tables === 'dt') return tables;
+  if (tables === 'acpi' && dtb !== undefined)
+    refuse("tables 'acpi': with it the device tree says nothing, but a dtb was given. Choose 'both', or leave it out.");
+  if (kernel === undefined && boot === undefined)
+    refuse(`tables '${tables}': they are handed to a kernel, and there is none. Give a kernel, or choose 'dt'.`);
+  return tables;
 }
 
 /** @throws MachineError `E_OPTION` */

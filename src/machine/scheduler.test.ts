@@ -23,12 +23,13 @@ second: ${second}`,
 /** Which PE runs, and for how many steps before another does. */
 function turns(m: Machine, steps: number): (readonly [pe: number, steps: number])[] {
   const seen: [number, number][] = [];
-  m.on('step', (pe) => {
+  const deaf = m.on('step', (pe) => {
     const last = seen.at(-1);
     if (last?.[0] === pe) last[1]++;
     else seen.push([pe, 1]);
   });
   m.run({ steps });
+  deaf();
   return seen;
 }
 

@@ -4,6 +4,7 @@ import { WAIT } from '../cpu/waiting.ts';
 import type { PlainData } from '../devices/device.ts';
 import { type GuestMemory, PAGE_BYTES } from '../engine/memory.ts';
 import { MachineError } from './errors.ts';
+import { type FrozenState, FrozenTime } from './frozen.ts';
 import { type Schedule, TURN_STEPS, TurnChooser } from './schedule.ts';
 
 /**
@@ -24,6 +25,7 @@ export function stepLimit(taken: number, steps: number | undefined): number {
  * the reservation is lost when one of them writes there.
  */
 export class Scheduler {
+  readonly frozen: FrozenTime;
   private readonly pes: readonly Pe[];
   private readonly memory: GuestMemory;
   private readonly ramBasePa: number;
@@ -32,10 +34,13 @@ export class Scheduler {
   private steps: { step: number; action: () => void }[] = [];
   private watched: number[] = [];
   private chooser: TurnChooser;
+  /** The only PE that may run, and its turn stands still. */
+  private held: number | undefined;
 
   constructor(pes: readonly Pe[], memory: GuestMemory, ramBasePa: number, schedule: Schedule) {
     this.chooser = new TurnChooser(schedule);
     this.pes = pes;
+    this.frozen = new FrozenTime(pes, this);
     this.memory = memory;
     this.ramBasePa = ramBasePa;
     memory.exclusiveObserver = (offset, sizeBytes) => this.observeWrite(offset, sizeBytes);
@@ -43,6 +48,7 @@ export class Scheduler {
 
   /** PE 0 has the turn; the schedule goes on where it is. */
   reset(): void {
+    this.frozen.reset();
     this.current = 0;
     this.left = this.chooser.firstTurnSteps;
   }
@@ -55,13 +61,17 @@ export class Scheduler {
 
   /** Steps left in the turn; with one PE turns have no end. */
   get turnLeft(): number {
-    return this.pes.length === 1 ? Number.POSITIVE_INFINITY : this.left;
+    return this.pes.length === 1 || this.held !== undefined ? Number.POSITIVE_INFINITY : this.left;
   }
   took(steps: number): void {
-    this.left = Math.max(this.left - steps, 0);
+    if (this.held === undefined) this.left = Math.max(this.left - steps, 0);
   }
   endTurn(): void {
-    this.left = 0;
+    if (this.held === undefined) this.left = 0;
+  }
+  /** From now on only this PE runs, and its turn does not end; without one everything is as before. */
+  hold(pe: number | undefined): void {
+    this.held = pe;
   }
 
   private canRun(pe: Pe): boolean {
@@ -79,8 +89,10 @@ export class Scheduler {
 
   /** The PE that runs now, or undefined when all wait or are off. `woke` hears of PEs that an interrupt woke. */
   next(woke: (index: number) => void): Pe | undefined {
-    const holder = this.pes[this.current]!;
-    if (this.left > 0 && this.canRun(holder)) return this.resume(holder, woke);
+    const holder = this.pes[this.held ?? this.current]!;
+    if (this.held !== undefined) return this.canRun(holder) ? this.resume(holder, woke) : undefined;
+    // With one PE there are no turns: a run that is cut up must not draw from the schedule each time.
+    if ((this.left > 0 || this.pes.length === 1) && this.canRun(holder)) return this.resume(holder, woke);
     this.watchReservations();
     const turn = this.chooser.next(this.current, this.pes.length, (n) => this.canRun(this.pes[n]!));
     if (!turn) return undefined;
@@ -123,20 +135,37 @@ export class Scheduler {
   get nextStep(): number | undefined {
     return this.steps[0]?.step;
   }
-  fireSteps(now: number): void {
+  /** Runs the actions that are due; false when there were none. */
+  fireSteps(now: number): boolean {
+    const any = this.steps.length > 0 && this.steps[0]!.step <= now;
     while (this.steps.length > 0 && this.steps[0]!.step <= now) this.steps.shift()!.action();
+    return any;
   }
 
   /** Whose turn it is and how much of it is left. */
   state(): PlainData {
-    return { current: this.current, left: this.pes.length === 1 ? 0 : this.left, turns: this.chooser.state() };
+    const left = this.pes.length === 1 ? 0 : this.left;
+    return {
+      current: this.current,
+      left,
+      turns: this.chooser.state(),
+      frozen: { ...this.frozen.state() } as PlainData,
+    };
   }
   load(state: PlainData): void {
-    const { current, left, turns } = state as { current: number; left: number; turns: PlainData };
+    const { current, left, turns, frozen } = state as unknown as SchedulerState;
+    this.frozen.load(frozen);
     this.chooser = TurnChooser.from(turns);
     this.current = current;
     this.left = this.pes.length === 1 ? TURN_STEPS : left;
     this.steps = [];
     this.watchReservations();
   }
+}
+
+interface SchedulerState {
+  readonly current: number;
+  readonly left: number;
+  readonly turns: PlainData;
+  readonly frozen: FrozenState;
 }

@@ -3,7 +3,8 @@ import { PE_STATE } from '../arch/pestate.ts';
 import { SPSR } from '../arch/pstate.ts';
 import type { Pe } from '../cpu/pe.ts';
 import { WAIT } from '../cpu/waiting.ts';
-import type { Gic } from '../devices/gic.ts';
+import { type Gic, NO_PE } from '../devices/gic.ts';
+import { SPI_FIRST } from '../devices/gicv3/core.ts';
 import { CHOICES, SDEI_PROFILES, type SdeiProfile } from '../firmware/sdei/choices.ts';
 import { SdeiDispatcher } from '../firmware/sdei/dispatcher.ts';
 import { checkSdeiEvents, SDEI_EVENTS_DEFAULT, type SdeiEvent } from '../firmware/sdei/events.ts';
@@ -14,6 +15,7 @@ import type { SdeiState } from '../firmware/sdei/records.ts';
 import type { HandlerState, Operation } from '../firmware/sdei/states.ts';
 import { VIRT_INTIDS, virtAffinity } from './board/virt.ts';
 import { MachineError } from './errors.ts';
+import { type Gate, OPEN_GATE } from './outside.ts';
 
 /** The dispatcher of a machine: everything has a default. */
 export interface SdeiOptions {
@@ -55,12 +57,19 @@ export function checkSdei(options: SdeiOptions): CheckedSdei {
 export interface SdeiSurroundings {
   readonly pes: readonly Pe[];
   ramContains(addrPa: bigint): boolean;
+  isCode(addrVa: bigint): boolean;
   requestBoundary(): void;
   report(pe: number, message: string): void;
 }
 
-/** Hears that the handler state of an event changed, on a PE or by a call from it. */
-export type SdeiListener = (pe: number, event: number, operation: Operation, state: HandlerState) => void;
+/** Hears that the handler state of an event changed, on a PE or by a call from it; `before` is what it was. */
+export type SdeiListener = (
+  pe: number,
+  event: number,
+  operation: Operation,
+  state: HandlerState,
+  before: HandlerState,
+) => void;
 
 const HCR = { TGE: 1n << 27n, E2H: 1n << 34n } as const;
 
@@ -77,6 +86,7 @@ function sdeiHost(around: SdeiSurroundings, gic: Gic, moved: SdeiListener): Sdei
     affinityOf: virtAffinity,
     isOn: (pe) => pes[pe]!.s.get32(PE_STATE.waitState) !== WAIT.OFF,
     isClientMemory: (pe, va) => {
+      if (around.isCode(va)) return true;
       const request = { kind: 'read', el: clientEl, pan: false } as const;
       const t = pes[pe]!.mmu.translate(Number(BigInt.asUintN(64, va) >> 32n), Number(va & 0xffff_ffffn), request);
       return t.fault < 0 && around.ramContains(BigInt(t.pa));
@@ -106,6 +116,8 @@ function sdeiHost(around: SdeiSurroundings, gic: Gic, moved: SdeiListener): Sdei
     },
     notice: around.report,
     moved,
+    wireMoved: (intid, level, pe) =>
+      gic.observer?.(intid < SPI_FIRST ? pe : NO_PE, level ? 'raised' : 'lowered', intid),
   };
 }
 
@@ -128,15 +140,19 @@ function resume(pe: Pe, { x, pc, pstate }: EventContext): void {
 export class MachineSdei {
   /** The dispatcher itself, for the firmware; undefined on a machine without one. */
   readonly dispatcher: SdeiDispatcher | undefined;
-  private listener: SdeiListener | undefined;
+  private readonly listeners: SdeiListener[] = [];
   private readonly changed: () => void;
+  private readonly gate: Gate;
 
   /** Puts a dispatcher, if there is to be one, on the PEs and the interrupt controller of a machine. */
-  constructor(options: CheckedSdei | false, around: SdeiSurroundings, gic: Gic) {
+  constructor(options: CheckedSdei | false, around: SdeiSurroundings, gic: Gic, gate: Gate = OPEN_GATE) {
     this.changed = around.requestBoundary;
+    this.gate = gate;
     if (!options) return;
     const { version, profile, events } = options;
-    const host = sdeiHost(around, gic, (...args) => this.listener?.(...args));
+    const host = sdeiHost(around, gic, (...args) => {
+      for (const listener of [...this.listeners]) listener(...args);
+    });
     const dispatcher = new SdeiDispatcher(host, { version, choices: CHOICES[profile], events });
     gic.firmware.intercept = (intid, level, pe) => dispatcher.lineChanged(intid, level, pe);
     this.dispatcher = dispatcher;
@@ -147,9 +163,13 @@ export class MachineSdei {
     throw new MachineError('E_SDEI', 'sdei: this machine has no dispatcher. Make it without `sdei: false`.');
   }
 
-  /** Sets or, with undefined, removes the listener of handler states. */
-  onMove(listener: SdeiListener | undefined): void {
-    this.listener = listener;
+  /** Adds a listener of handler states; the answer removes it again. Nothing is ever heard without a dispatcher. */
+  onMove(listener: SdeiListener): () => void {
+    this.listeners.push(listener);
+    return () => {
+      const at = this.listeners.indexOf(listener);
+      if (at >= 0) this.listeners.splice(at, 1);
+    };
   }
 
   /** The events there are, by ascending number; none without a dispatcher. */
@@ -176,7 +196,7 @@ export class MachineSdei {
       throw new MachineError('E_SDEI', `SDEI event ${event}: its interrupt raises it. Raise that one instead.`);
     if (!dispatcher.pes[pe])
       throw new MachineError('E_CPUS', `PE ${pe}: this machine has PEs 0 to ${dispatcher.pes.length - 1}.`);
-    const result = dispatcher.raise(record, pe);
+    const result = this.gate.enter('sdei.signal', { event, pe }, () => dispatcher.raise(record, pe));
     this.changed();
     return result === 'accepted';
   }

@@ -65,6 +65,13 @@ export class TimerEvents {
     });
   }
 
+  /** Every PE waits: time goes only where something waits for it, not to events for which a PE waited once. */
+  forgetStreams(): void {
+    for (const { s } of this.around.pes) {
+      if (s.get32(PE_STATE.waitState) !== WAIT.WFE) this.around.events.cancel(`event stream ${s.index}`);
+    }
+  }
+
   /** Puts the events of a PE back after its state was restored. */
   restored(pe: Pe): void {
     this.timersChanged(pe.s.index);

@@ -1,16 +1,24 @@
 import type { Pe } from '../cpu/pe.ts';
+import type { PlainData } from '../devices/device.ts';
 import type { GuestMemory } from '../engine/memory.ts';
 import { VIRT_MEMORY_MAP } from './board/virt.ts';
 import { MachineError } from './errors.ts';
+import type { StopListener, StopOptions, Stops } from './stops.ts';
 
 const RAM_PA = Number(VIRT_MEMORY_MAP.ram.basePa);
+
+/** DFSC of an asynchronous SError interrupt; AET is 0, uncontainable. */
+const SERROR_ASYNC = 0x11;
 
 /** A guest's registers and memory as a debugger sees them: by name and by address, past access rights. */
 export abstract class GuestView {
   abstract readonly pes: readonly Pe[];
   protected abstract readonly memory: GuestMemory;
+  protected abstract readonly stops: Stops;
   /** State was written from outside: a run that is under way looks again. */
   protected abstract changedFromOutside(): void;
+  /** Lets something in from outside. */
+  protected abstract entering<T>(kind: string, data: PlainData, action: () => T): T;
 
   /**
    * A register of a PE by Arm's name: `X0` to `X30`, `W0`.., `SP`, `PC`, `PSTATE`, `V0`.., or a System register.
@@ -26,12 +34,47 @@ export abstract class GuestView {
   }
   /** Writes a register; System registers keep their fixed bits. @throws MachineError `E_REGISTER` */
   writeRegister(pe: number, name: string, value: bigint): void {
+    this.entering('writeRegister', { pe, name, value }, () => this.putRegister(pe, name, value));
+  }
+  private putRegister(pe: number, name: string, value: bigint): void {
     const p = this.pe(pe);
     if (!writeCore(p, name, BigInt.asUintN(128, value)) && !p.writeRegister(name, BigInt.asUintN(64, value))) {
       throw new MachineError('E_REGISTER', `register '${name}': PE ${pe} has none of that name that can be written.`);
     }
     p.stateReplaced();
     this.changedFromOutside();
+  }
+  /**
+   * Calls a listener whenever a PE arrives at an instruction, at the boundary before the instruction executes.
+   *
+   * The run is the same as without; it costs nothing elsewhere. In the listener the machine is at a boundary: it may be
+   * stopped, looked into, written to, saved. Going on from there executes the instruction; a PE that is interrupted
+   * before it, and comes back, arrives again. An arrival at an instruction that cannot be fetched does not count. What
+   * is added or removed in a hook counts from the next boundary on; a restored snapshot leaves listeners as they are.
+   *
+   * @param addr - a multiple of 4
+   * @returns removes it again
+   * @throws MachineError `E_ADDRESS` or `E_CPUS` for what no PE can reach
+   */
+  breakAt(addr: bigint, listener: StopListener, options: StopOptions = {}): () => void {
+    return this.stops.add(addr, listener, options);
+  }
+
+  /**
+   * An SError arrives at a PE, and is taken when it is not masked.
+   *
+   * @param syndrome - ISS as ESR_ELx will show it, 25 bits; default: an Asynchronous SError interrupt, uncontainable
+   * @throws MachineError `E_CPUS`, or `E_OPTION` for a syndrome of more bits
+   * @see DDI 0487, "ISS encoding for an exception from an SError interrupt"
+   */
+  serror(pe: number, syndrome: number = SERROR_ASYNC): void {
+    const p = this.pe(pe);
+    if (!Number.isInteger(syndrome) || syndrome < 0 || syndrome >= 2 ** 25)
+      throw new MachineError('E_OPTION', `SError syndrome ${syndrome}: ISS has 25 bits. Give 0 to 0x1ffffff.`);
+    this.entering('serror', { pe, syndrome }, () => {
+      p.raiseSError(syndrome);
+      this.changedFromOutside();
+    });
   }
   /** @throws MachineError `E_CPUS` when there is no such PE */
   protected pe(index: number): Pe {
@@ -57,7 +100,8 @@ export abstract class GuestView {
   }
   /** Writes RAM at a physical address. @throws MachineError `E_ADDRESS` outside RAM */
   writeMemory(addrPa: bigint, bytes: Uint8Array): void {
-    this.memory.write(this.ramOffset(addrPa, bytes.length), bytes);
+    const offset = this.ramOffset(addrPa, bytes.length);
+    this.entering('writeMemory', { addrPa, bytes }, () => this.memory.write(offset, bytes));
   }
   /**
    * Physical address of a virtual one in the PE's current regime, permissions aside; undefined when there is none.

@@ -1,9 +1,10 @@
 /** Everything the future of a machine depends on, in one place: saved, put back, fingerprinted. */
 import { ARCHITECTURAL_BYTES } from '../arch/pestate.ts';
+import type { HostedCode } from '../cpu/hosted.ts';
 import type { Pe } from '../cpu/pe.ts';
 import type { PlainData } from '../devices/device.ts';
 import type { Gic } from '../devices/gic.ts';
-import type { GuestMemory } from '../engine/memory.ts';
+import { type GuestMemory, PAGE_BYTES } from '../engine/memory.ts';
 import type { BoardDevices } from './devices.ts';
 import { Digest } from './digest.ts';
 import type { Firmware } from './el3.ts';
@@ -29,6 +30,20 @@ export interface StatefulParts {
   readonly firmware: Firmware | undefined;
   readonly scheduler: Scheduler;
   readonly timers: TimerEvents;
+  readonly hosted: HostedCode | undefined;
+}
+
+/** The state of all devices by the names of their parts: `gic`, `firmware`, each device, and what lies between. */
+export function partsOf(state: PlainData): Readonly<Record<string, PlainData>> {
+  const { gic, firmware, board } = state as Readonly<Record<string, PlainData>>;
+  const { devices, ...between } = board as Readonly<Record<string, PlainData>>;
+  return { gic: gic!, firmware: firmware!, board: between, ...(devices as Record<string, PlainData>) };
+}
+
+/** The inverse of `partsOf`. */
+export function stateOfParts(parts: Readonly<Record<string, PlainData>>): PlainData {
+  const { gic, firmware, board, ...devices } = parts;
+  return { gic: gic!, firmware: firmware!, board: { ...(board as object), devices } };
 }
 
 /** The state of one machine. What follows from other state is not in it, and is worked out again on `restore`. */
@@ -67,6 +82,7 @@ export class WholeState {
       devices: this.deviceState(),
       time: { steps, timeNs },
       schedule: scheduler.state(),
+      hosted: this.parts.hosted?.image() ?? [],
       ended,
     };
   }
@@ -79,7 +95,7 @@ export class WholeState {
 
   /** Puts every part back; the machine has set its own clock before. */
   restore(snapshot: Snapshot): void {
-    const { pes, events, gic, devices, firmware, scheduler, timers } = this.parts;
+    const { pes, events, gic, devices, firmware, scheduler, timers, hosted } = this.parts;
     this.memory.restore(snapshot.ram);
     events.clear();
     snapshot.pes.forEach(({ block, extra }, n) => {
@@ -87,6 +103,7 @@ export class WholeState {
       pes[n]!.load(extra);
     });
     scheduler.load(snapshot.schedule);
+    hosted?.load(snapshot.hosted);
     const saved = snapshot.devices as { readonly [name: string]: PlainData };
     gic.load(saved.gic!);
     devices.load(saved.board!);
@@ -105,8 +122,55 @@ export class WholeState {
       d.data(pe.state() as unknown as PlainData);
     }
     d.data(this.deviceState());
+    if (this.parts.hosted) d.data(this.parts.hosted.activations.summary());
     d.data({ steps, timeNs, schedule: scheduler.state(), ended: ended ?? null });
     d.ram();
     return d.finish();
+  }
+
+  /** Fingerprints of the parts by their names; RAM in pieces of 16 MiB that are not all zero. */
+  digests({ steps, timeNs, ended }: Moment): Record<string, string> {
+    const { pes, scheduler, hosted } = this.parts;
+    const found: Record<string, string> = {};
+    const part = (name: string, data: PlainData, block?: number): void => {
+      this.fingerprint.begin();
+      if (block !== undefined) this.fingerprint.region(block, ARCHITECTURAL_BYTES);
+      this.fingerprint.data(data);
+      found[name] = this.fingerprint.finish();
+    };
+    for (const pe of pes) {
+      pe.s.settle();
+      part(`pe ${pe.s.index}`, pe.state() as unknown as PlainData, pe.s.base);
+    }
+    for (const [name, data] of Object.entries(partsOf(this.deviceState()))) part(name, data);
+    part('time', { steps, timeNs, schedule: scheduler.state(), ended: ended ?? null });
+    if (hosted) part('hosted', hosted.activations.summary());
+    for (const { addrPa, digest } of this.fingerprint.ramPieces()) found[`ram 0x${addrPa.toString(16)}`] = digest;
+    return found;
+  }
+
+  /** Pages of RAM of a snapshot that are not known to be all zero, ascending; the bytes are shared: read only. */
+  pages(snapshot: Snapshot): Iterable<{ readonly page: number; readonly bytes: Uint8Array }> {
+    this.check(snapshot);
+    return this.memory.imagePages(snapshot.ram);
+  }
+
+  /**
+   * Makes a snapshot of this machine out of one that was kept elsewhere. What is in RAM now is lost.
+   *
+   * @param pages - pages of RAM that are not all zero
+   */
+  adopt(
+    saved: Omit<Snapshot, 'machine' | 'ram'>,
+    pages: Iterable<{ readonly page: number; readonly bytes: Uint8Array }>,
+  ): Snapshot {
+    const there = new Set<number>();
+    for (const { page, bytes } of pages) {
+      there.add(page);
+      this.memory.write(page * PAGE_BYTES, bytes);
+    }
+    const zeros = new Uint8Array(PAGE_BYTES);
+    for (const page of this.memory.touchedPages()) if (!there.has(page)) this.memory.write(page * PAGE_BYTES, zeros);
+    return { ...saved, machine: this.identity, ram: this.memory.capture() };
   }
 }

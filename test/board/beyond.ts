@@ -5,7 +5,6 @@ export interface Beyond {
 }
 
 const MORE_PES = 'more PEs than 8, the most this machine has';
-const NO_LPIS = 'LPIs and the ITS are not there; GICD_TYPER.LPIS is 0';
 const NO_VIRTUAL = 'the virtual CPU interface is not modelled';
 const NO_VHE = 'no processor of this machine has FEAT_VHE';
 const NO_CALL = 'the call is not implemented, and PSCI_FEATURES or SMCCC say so';
@@ -19,8 +18,6 @@ export const BEYOND: readonly Beyond[] = [
   { sentence: '53. EOI without a matching LR increments EOIcount', reason: NO_VIRTUAL },
   { sentence: '54. UIE raises PPI 25', reason: NO_VIRTUAL },
   { sentence: '56. ICH_VMCR and the ICV registers mirror each other', reason: NO_VIRTUAL },
-  { sentence: '57. MAPD, MAPC, MAPTI and a write to GITS_TRANSLATER deliver LPI 8192', reason: NO_LPIS },
-  { sentence: '58. an LPI has no active state', reason: NO_LPIS },
   { sentence: '61. an EL2 host with E2H sees offset 0', reason: NO_VHE },
   { sentence: '64. CNTHV drives PPI 28', reason: NO_VHE },
   { sentence: 'H67. SYSTEM_SUSPEND with another CPU on gives -3', reason: NO_CALL },

@@ -16,7 +16,6 @@ const ABSENT: Readonly<Record<string, string>> = {
   '/flash@': 'no flash',
   '/pcie@': 'no PCIe',
   '/platform-bus@': 'nothing can be put on it',
-  '/intc@8000000/its@': 'no ITS',
   '/intc@8000000/v2m@': 'no message-based interrupts',
 };
 /** Properties that hold phandles, which are free numbers, or seeds and sizes that are choices. */

@@ -1,5 +1,6 @@
 import { PE_STATE } from '../../src/arch/pestate.ts';
 import { WAIT } from '../../src/cpu/waiting.ts';
+import { GITS_REGS } from '../../src/devices/gicv3/its/regs.ts';
 import { GICD_REGS, GICR_REGS, GICR_STRIDE_BYTES } from '../../src/devices/gicv3/maps.ts';
 import { assemble } from '../../src/isa/text/index.ts';
 import { VIRT_MEMORY_MAP } from '../../src/machine/board/virt.ts';
@@ -26,6 +27,7 @@ export interface Place {
 const RAM = VIRT_MEMORY_MAP.ram.basePa;
 const GICD = VIRT_MEMORY_MAP.gicd.basePa;
 const GICR = VIRT_MEMORY_MAP.gicr.basePa;
+const GITS = VIRT_MEMORY_MAP.gits.basePa;
 const VECTORS = RAM + 0x8000n;
 const KINDS = { 0: 'Synchronous', 128: 'IRQ', 256: 'FIQ', 384: 'SError' } as const;
 const SCR = { NS: 1n, RW: 0x400n };
@@ -155,13 +157,17 @@ export class Board {
   }
 
   /**
-   * Physical address of a GICD or GICR register by name, e.g. `GICD_IROUTER33`; `pe` says whose GICR.
+   * Physical address of a GICD, GICR or GITS register by name, e.g. `GICD_IROUTER33`; `pe` says whose GICR.
    *
    * @param plus - added, in bytes
    */
   static addressOf(name: string, pe = 0, plus = 0): bigint {
-    const map = name.startsWith('GICD') ? GICD_REGS : GICR_REGS;
-    const base = name.startsWith('GICD') ? GICD : GICR + BigInt(GICR_STRIDE_BYTES * pe);
+    const frames = {
+      GICD: [GICD_REGS, GICD],
+      GICR: [GICR_REGS, GICR + BigInt(GICR_STRIDE_BYTES * pe)],
+      GITS: [GITS_REGS, GITS],
+    } as const;
+    const [map, base] = frames[name.slice(0, 4) as keyof typeof frames];
     const rows = map.registers as Record<
       string,
       { at: number; first?: number; strideBytes?: number; sizeBytes: number }

@@ -62,10 +62,10 @@ export class OracleEngine {
     this.granted -= this.left;
     this.left = 0;
   }
-  mapExec(_cpu: number, _tag: bigint, _index: number, page: number): void {
+  mapExec(_cpu: number, _tagHigh: number, _tagLow: number, page: number): void {
     this.page = page;
   }
-  pcOfRecord(): bigint {
+  setPcOfRecord(): void {
     throw new Error('the oracle has no records');
   }
 }

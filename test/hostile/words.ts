@@ -19,6 +19,8 @@ export const CODE_BYTES = 0x4000;
 /** Physical places of devices, and holes between and around them. */
 export const PLACES: readonly number[] = [
   0x0800_0000,
+  0x0808_0000,
+  0x0809_0000,
   0x080a_0000,
   0x080b_0000,
   0x0900_0000,

@@ -16,6 +16,7 @@ const LAYERS = [
   'machine',
   'debug',
   'explore',
+  'conformance',
   'cli',
 ] as const;
 
@@ -23,10 +24,10 @@ const LAYERS = [
 const HOST_LAYER = 'cli';
 
 /** The public API stands on every floor but the command. */
-const API = 'src/index.ts';
+const API: readonly string[] = ['src/index.ts', 'src/hosted.ts'];
 
 function layerOf(path: string): string {
-  return path === API ? 'index' : path.split('/')[1];
+  return API.includes(path) ? 'index' : path.split('/')[1];
 }
 
 /** What is wrong with an import of a file, or undefined. */
@@ -43,7 +44,7 @@ function fault(from: string, { specifier, place }: Import): string | undefined {
   if (target.endsWith('.test.ts')) return `${place}: imports the test ${target}`;
   const above = LAYERS.indexOf(layerOf(target) as (typeof LAYERS)[number]);
   const own = layer === 'index' ? LAYERS.indexOf(HOST_LAYER) - 1 : LAYERS.indexOf(layer as (typeof LAYERS)[number]);
-  if (above > own || target === API) return `${place}: ${layer}/ imports ${target}, which lies above it`;
+  if (above > own || target API.includes(target)) return `${place}: ${layer}/ imports ${target}, which lies above it`;
   return undefined;
 }
 

@@ -33,6 +33,15 @@ describe.skipIf(!haveGuests).each(MACHINES)(
       expect(guest.reports).toEqual([]);
     });
 
+    it('finds the ITS, its tables, and gives each CPU a pending table for LPIs', () => {
+      expect(guest.text).toContain('ITS [mem 0x08080000-0x0809ffff]');
+      expect(guest.text).toContain('allocated 8192 Devices @');
+      expect(guest.text).toContain('(indirect, esz 8, psz 64K, shr 1)');
+      expect(guest.text).toContain('GICv3: using LPI property table @');
+      const tables = guest.text.match(/GICv3: CPU\d: using allocated LPI pending table @/g);
+      expect(tables).toEqual(Array.from({ length: cpus }, (_, n) => `GICv3: CPU${n}: using allocated LPI pending table @`));
+    });
+
     it('works on all of them at once', () => {
       const loop = 'i=0; while [ $i -lt 3000 ]; do i=$((i + 1)); done; echo $i';
       const jobs = Array.from({ length: 2 * cpus }, (_, n) => `(${loop}) > /tmp/${n} &`).join(' ');

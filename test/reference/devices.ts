@@ -1,11 +1,13 @@
 import { FW_CFG_REGS } from '../../src/devices/fw-cfg.ts';
 import { GICC_REGS, GICD_REGS as GICV2_GICD_REGS } from '../../src/devices/gicv2/maps.ts';
+import { GITS_REGS } from '../../src/devices/gicv3/its/regs.ts';
 import { GICD_REGS, GICR_REGS } from '../../src/devices/gicv3/maps.ts';
 import { PL011_REGS } from '../../src/devices/pl011.regs.ts';
 import { PL031_REGS } from '../../src/devices/pl031.ts';
 import { PL061_REGS } from '../../src/devices/pl061.ts';
 import type { Register, Regmap } from '../../src/devices/regmap.ts';
 import { VIRTIO_MMIO_LEGACY_REGS, VIRTIO_MMIO_REGS } from '../../src/devices/virtio/regs.ts';
+import { WATCHDOG_REFRESH_REGS, WATCHDOG_REGS } from '../../src/devices/watchdog.ts';
 import { type Region, VIRT_INTIDS, VIRT_MEMORY_MAP } from '../../src/machine/board/virt.ts';
 import { notModelled, sourceAt } from './comments.ts';
 import { code, hex, page, table } from './markdown.ts';
@@ -30,6 +32,12 @@ export const DEVICES: readonly Documented[] = [
     source: 'src/devices/gicv3/gicv3.ts',
     region: MAP.gicd,
     maps: [GICD_REGS],
+  },
+  {
+    title: 'GICv3 Interrupt Translation Service (without it: option `its: false`)',
+    source: 'src/devices/gicv3/its/its.ts',
+    region: MAP.gits,
+    maps: [GITS_REGS],
   },
   {
     title: 'GICv3 redistributor, one for each PE',
@@ -70,6 +78,19 @@ export const DEVICES: readonly Documented[] = [
     region: MAP.pl061,
     irq: spi(VIRT_INTIDS.PL061),
     maps: [PL061_REGS],
+  },
+  {
+    title: 'Generic watchdog, control frame, where the options ask for one',
+    source: 'src/devices/watchdog.ts',
+    region: MAP.watchdogControl,
+    irq: spi(VIRT_INTIDS.WATCHDOG),
+    maps: [WATCHDOG_REGS],
+  },
+  {
+    title: 'Generic watchdog, refresh frame',
+    source: 'src/devices/watchdog.ts',
+    region: MAP.watchdogRefresh,
+    maps: [WATCHDOG_REFRESH_REGS],
   },
   {
     title: 'virtio-mmio transport, 32 slots',

@@ -5,6 +5,7 @@ import { devicesPage } from './devices.ts';
 import { instructionsPage } from './instructions.ts';
 import { limitsPage } from './limits.ts';
 import { systemRegistersPage } from './system-registers.ts';
+import { tablesPage } from './tables.ts';
 
 /** Where the pages are, from the root of the repository. */
 export const FOLDER = 'docs/reference';
@@ -15,6 +16,7 @@ export const PAGES: Readonly<Record<string, () => string>> = {
   'system-registers.md': systemRegistersPage,
   'instructions.md': instructionsPage,
   'limits.md': limitsPage,
+  'acpi-tables.md': tablesPage,
 };
 
 /** The page as it is checked in; undefined when it is not there. */

@@ -1,6 +1,7 @@
-import type { Host } from '../../src/cli/host.ts';
+import type { Host, TextFile } from '../../src/cli/host.ts';
 import type { MachinePort, MachineRequest, RunLimits, RunReason } from '../../src/cli/machine-port.ts';
 import type { BlockBackend } from '../../src/devices/virtio/block-store.ts';
+import { CODEC } from './codec.ts';
 
 /** What the fake guest does at a step: nothing, or something that ends the run, or waiting. */
 export type FakeStep = undefined | 'poweroff' | 'reset' | 'idle' | { waitNs: bigint };
@@ -106,12 +107,13 @@ export class FakeMachine implements MachinePort {
   }
 
   #fireDue(): void {
-    for (const due of this.#at.filter((entry) => entry.step <= this.steps)) {
-      this.#at.splice(this.#at.indexOf(due), 1);
-      due.action();
-    }
+    const isDue = (entry: { step: number }): boolean => entry.step <= this.steps;
     for (const due of this.#atTime.filter((entry) => entry.timeNs <= this.timeNs)) {
       this.#atTime.splice(this.#atTime.indexOf(due), 1);
+      due.action();
+    }
+    for (let due = this.#at.find(isDue); due; due = this.#at.find(isDue)) {
+      this.#at.splice(this.#at.indexOf(due), 1);
       due.action();
     }
   }
@@ -201,6 +203,20 @@ export class FakeHost implements Host {
   writeFile(path: string, text: string): void {
     if (path.startsWith('/nowhere/')) throw Object.assign(new Error('refused'), { code: 'ENOENT' });
     this.written.set(path, text);
+  }
+
+  readonly codec = CODEC;
+
+  replaceFile(path: string, bytes: Uint8Array): void {
+    this.files.set(path, bytes);
+  }
+
+  openText(path: string): TextFile {
+    this.writeFile(path, '');
+    return {
+      write: (text) => this.writeFile(path, `${this.written.get(path) ?? ''}${String(text)}`),
+      close: () => undefined,
+    };
   }
 
   nowMs(): number {

@@ -139,7 +139,7 @@ export class FlatMachine implements EngineHost {
       this.engine.requestBoundary();
       return false;
     }
-    this.engine.mapExec(cpu, (pc & ~0xfffn) | 1n, Number(pc >> 12n), Number(pc >> 12n));
+    this.engine.mapExec(cpu, 0, Number(pc & ~0xfffn) | 1, Number(pc >> 12n));
     return true;
   }
 

@@ -112,8 +112,10 @@ export class ProgramMachine extends FlatMachine {
   private accessed(cpu: number, record: number, faulted: number): number {
     // Generated code names the instruction by its record; the oracle has none, and PC is right.
     if (faulted === 0) this.learn();
-    else if (record !== 0) this.toVector(this.engine.pcOfRecord(cpu, record));
-    else this.toVector(this.memory.view.getBigUint64(PE_STATE.PC.offset, true));
+    else if (record !== 0) {
+      this.engine.setPcOfRecord(cpu, record);
+      this.toVector(this.memory.view.getBigUint64(cpu + PE_STATE.PC.offset, true));
+    } else this.toVector(this.memory.view.getBigUint64(PE_STATE.PC.offset, true));
     return faulted;
   }
   /** Makes a TLB entry for the page of the last access, for writing when it is written freely. */

@@ -178,16 +178,25 @@ const VMCR_FIELDS: FieldMap = {
 const ich = (stem: string, CRm: number, op2: number, fields: FieldMap, doc: string): SysRegRow =>
   upper(`ICH_${stem}_EL2`, 2, [3, 4, 12, CRm, op2], fields, doc);
 
+/** List registers that exist, ICH_VTR_EL2.ListRegs + 1, as the processors modelled here have. */
+const LIST_REGISTERS = 4;
+/** Words of virtual active priorities, from 5 bits of preemption, ICH_VTR_EL2.PREbits + 1. */
+const ACTIVE_PRIORITIES = 1;
+/** A register of an array is UNDEFINED beyond what ICH_VTR_EL2 announces. IHI 0069, "ICH_LR<n>_EL2", "ICH_AP0R<n>_EL2". */
+const upTo = (count: number, n: number, row: SysRegRow): SysRegRow => (n < count ? row : { ...row, model: 'absent' });
+const ichApr = (group: 0 | 1, n: number): SysRegRow =>
+  upTo(ACTIVE_PRIORITIES, n, ich(`AP${group}R${n}`, 8 + group, n, {}, `virtual active priorities, Group ${group}`));
+
 const ICH: readonly SysRegRow[] = [
-  ...rows(4, (n) => ich(`AP0R${n}`, 8, n, {}, 'virtual active priorities, Group 0')),
-  ...rows(4, (n) => ich(`AP1R${n}`, 9, n, {}, 'virtual active priorities, Group 1')),
+  ...rows(4, (n) => ichApr(0, n)),
+  ...rows(4, (n) => ichApr(1, n)),
   ich('HCR', 11, 0, HCR_FIELDS, 'virtual CPU interface control'),
   { ...ich('VTR', 11, 1, VTR_FIELDS, 'what the virtual CPU interface implements'), access: 'RO' },
   { ...ich('MISR', 11, 2, MISR_FIELDS, 'maintenance interrupt state'), access: 'RO' },
   { ...ich('EISR', 11, 3, {}, 'list registers with an end of interrupt'), access: 'RO' },
   { ...ich('ELRSR', 11, 5, {}, 'empty list registers'), access: 'RO' },
   ich('VMCR', 11, 7, VMCR_FIELDS, 'the guest view of PMR, BPR, CTLR and enables'),
-  ...rows(16, (n) => ich(`LR${n}`, 12 + (n >> 3), n & 7, LR_FIELDS, 'list register')),
+  ...rows(16, (n) => upTo(LIST_REGISTERS, n, ich(`LR${n}`, 12 + (n >> 3), n & 7, LR_FIELDS, 'list register'))),
 ];
 
 /** The room of the GIC CPU interface. */

@@ -1,3 +1,4 @@
+import { INJECTIONS } from './injections.ts';
 import type { OnWord, ReadyAction } from './rule.ts';
 
 /** Every action of `--on`, one row each. */
@@ -12,9 +13,19 @@ export const ACTIONS: readonly OnWord<ReadyAction>[] = [
     },
   },
   {
+    name: 'save',
+    syntax: 'save:FILE',
+    doc: 'write a snapshot of the machine to FILE, for --restore; quotes where the name has spaces or commas',
+    parse: (scan) => {
+      const path = scan.peek('"') ? scan.quoted() : scan.word('the name of a file');
+      return (context, rule) => context.save(path, rule);
+    },
+  },
+  {
     name: 'stop',
     syntax: 'stop',
     doc: 'end the run at this boundary, exit code 0',
     parse: () => (context, rule) => context.stop(`stopped by --on '${rule}'`),
   },
+  ...INJECTIONS,
 ];

@@ -12,7 +12,14 @@ function play(rules: readonly string[], output = ''): { machine: FakeMachine; st
   const console = new ConsoleMatcher();
   const stops: string[] = [];
   machine.console.onOutput((bytes) => console.feed(bytes));
-  armRules(rules.map(parseRule), { machine, console, stop: (why) => stops.push(`${why} @${machine.steps}`) });
+  armRules(rules.map(parseRule), {
+    machine,
+    console,
+    stop: (why) => stops.push(`${why} @${machine.steps}`),
+    report: () => {},
+    save: (path) => stops.push(`saved ${path} @${machine.steps}`),
+    inside: undefined,
+  });
   machine.run({});
   return { machine, stops };
 }
@@ -56,7 +63,7 @@ describe('--on', () => {
     ['time:5 => stop', /time '5': not a time/],
     ['step:5 stop', /column 8: expected '=>', found 'stop'/],
     ['step:5', /column 7: expected '=>', found the end of the rule/],
-    ['step:5 => halt', /column 11: no action is called 'halt'\. Known: type:"text", stop/],
+    ['step:5 => halt', /column 11: no action is called 'halt'\. Known: type:"text", .*stop/],
     ['step:5 => stop now', /column 16: unexpected 'now' after the action/],
     ['step:5 => type:hello', /column 16: expected '"', found 'hello'/],
     ['step:5 => type:"hello', /column 16: this text has no closing double quote/],

@@ -42,6 +42,11 @@ export class Scanner {
     return true;
   }
 
+  /** True if `literal` comes next; takes nothing. */
+  peek(literal: string): boolean {
+    return this.text.startsWith(literal, this.#at);
+  }
+
   expect(literal: string, hint: string): void {
     if (!this.take(literal)) throw this.fail(`expected '${literal}', found ${this.#found()}. ${hint}`);
   }
@@ -51,9 +56,9 @@ export class Scanner {
     return this.#matching(/[a-z][a-z-]*/y);
   }
 
-  /** Everything up to the next space or `=>`. */
+  /** Everything up to the next space, `=>`, or comma before a space or the end. */
   word(what: string): string {
-    const word = this.#matching(/(?:(?!=>)\S)+/y);
+    const word = this.#matching(/(?:(?!=>|,(?:\s|$))\S)+/y);
     if (word === '') throw this.fail(`expected ${what}, found ${this.#found()}.`);
     return word;
   }

@@ -1,4 +1,5 @@
 import { parseCount, parseRegex, parseTimeNs } from '../values.ts';
+import { GUEST_TRIGGERS } from './events.ts';
 import type { ArmedTrigger, OnWord } from './rule.ts';
 
 /** Every trigger of `--on`, one row each. A trigger fires once, unless its row says otherwise. */
@@ -9,7 +10,7 @@ export const TRIGGERS: readonly OnWord<ArmedTrigger>[] = [
     doc: 'at the boundary after N steps of the whole machine; 0 is before the first',
     parse: (scan) => {
       const step = parseCount('step', scan.word('a number of steps'));
-      return (context, fire) => context.machine.at(step, fire);
+      return (context, fire) => context.machine.at(step, () => fire());
     },
   },
   {
@@ -18,7 +19,7 @@ export const TRIGGERS: readonly OnWord<ArmedTrigger>[] = [
     doc: 'at the first boundary at or after this virtual time (ns, us, ms, s)',
     parse: (scan) => {
       const timeNs = parseTimeNs('time', scan.word('a time'));
-      return (context, fire) => context.machine.atTimeNs(timeNs, fire);
+      return (context, fire) => context.machine.atTimeNs(timeNs, () => fire());
     },
   },
   {
@@ -29,7 +30,8 @@ export const TRIGGERS: readonly OnWord<ArmedTrigger>[] = [
       const { source, flags } = scan.regex();
       const regex = parseRegex('console:', source, flags.replaceAll('g', ''));
       const every = flags.includes('g');
-      return (context, fire) => context.console.watch(regex, every, fire);
+      return (context, fire) => context.console.watch(regex, every, () => fire());
     },
   },
+  ...GUEST_TRIGGERS,
 ];

@@ -104,6 +104,7 @@ export class Debug {
   controlsChanged(): void {
     const { s } = this;
     this.inUse = (mdscr(s) & (MDSCR.SS | MDSCR.MDE)) !== 0 && !debugLocked(s);
+    s.set32(PE_DERIVED.debugMask, this.inUse ? SPSR.D : 0);
     const had = this.watching;
     this.watches = this.inUse && mdscr(s) & MDSCR.MDE ? this.enabledWatches() : [];
     this.watching = this.watches.length > 0;
@@ -157,7 +158,7 @@ export class Debug {
   private dropExec(va: bigint): void {
     const page = Number((va >> PAGE_LOG2) & BigInt(EXEC_TLB_ENTRIES - 1));
     const at = this.s.base + EXEC_TLB_BASE + page * 32;
-    this.parts.memory.u8.fill(0, at, at + 8);
+    this.parts.memory.u8.fill(0, at, at + 32);
   }
   private dropDataTlb(): void {
     const at = this.s.base + DATA_TLB_BASE;

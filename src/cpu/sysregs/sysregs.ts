@@ -15,6 +15,15 @@ const FP_REGISTERS = new Set(['FPCR', 'FPSR']);
 /** What an access becomes before any value moves. */
 type Verdict = 'ok' | 'undefined' | 'zero' | { readonly trap: 1 | 2 | 3; readonly fp?: true };
 
+/** Registers for which `special` has a rule. */
+const SPECIAL_RULES = /^(ICC_|PM|CNTPS_|SP_EL0$|CNTFRQ_EL0$|FPCR$|FPSR$)/;
+
+/** What has to be looked at before a register is accessed. */
+interface Checks {
+  readonly special: boolean;
+  readonly traps: readonly SysregTrap[];
+}
+
 /** What happens after a stored register changed. */
 export type Effects = Readonly<Record<string, () => void>>;
 
@@ -23,7 +32,7 @@ export class Sysregs {
   private readonly c: SysregContext;
   private readonly computed: ComputedSysregs;
   private readonly effects: Effects;
-  private readonly traps = new Map<string, readonly SysregTrap[]>();
+  private readonly checks = new Map<string, Checks>();
 
   constructor(c: SysregContext, computed: ComputedSysregs, effects: Effects) {
     this.c = c;
@@ -92,7 +101,13 @@ export class Sysregs {
     const writeEl = row.writeEl === 'highest' ? this.c.s.highestEl : row.writeEl;
     if (el < (write ? (writeEl ?? row.el) : row.el)) return 'undefined';
     if (r.presence === 'res0') return el === 3 ? 'zero' : 'undefined';
-    return this.special(row.name, write, el) ?? this.trapped(row.name, write, el) ?? 'ok';
+    let checks = this.checks.get(row.name);
+    if (!checks) {
+      checks = { special: SPECIAL_RULES.test(row.name), traps: trapsOf(row.name) };
+      this.checks.set(row.name, checks);
+    }
+    const special = checks.special ? this.special(row.name, write, el) : undefined;
+    return special ?? this.trapped(checks.traps, write, el) ?? 'ok';
   }
 
   /** Encodings no row names: the ID space reads as zero, everything else is UNDEFINED. */
@@ -132,12 +147,7 @@ export class Sysregs {
     return undefined;
   }
 
-  private trapped(name: string, write: boolean, el: number): Verdict | undefined {
-    let traps = this.traps.get(name);
-    if (!traps) {
-      traps = trapsOf(name);
-      this.traps.set(name, traps);
-    }
+  private trapped(traps: readonly SysregTrap[], write: boolean, el: number): Verdict | undefined {
     const { c } = this;
     for (const t of traps) {
       if (!t.from.includes(el) || (t.access === 'w' && !write) || (t.access === 'r' && write)) continue;

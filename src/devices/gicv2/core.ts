@@ -1,4 +1,5 @@
 import type { Report } from '../device.ts';
+import { type GicObserver, NO_PE } from '../gic.ts';
 import { InterruptBank } from '../gicv3/bank.ts';
 import { CpuState } from '../gicv3/cpu-state.ts';
 import { G0, G1NS, INTID_NONE, PRIORITY_IDLE } from '../gicv3/groups.ts';
@@ -63,6 +64,8 @@ export class Gicv2Core {
   readonly signalled: Uint8Array;
   /** Running priority that firmware holds a PE at, PRIORITY_IDLE for none; follows from the firmware's state. */
   readonly held: Uint8Array;
+  /** Hears of every interrupt; no part of the state. */
+  observer: GicObserver | undefined;
 
   constructor(host: Gicv2Host, options: Gicv2Options) {
     const { pes, securityStates, spis = 224 } = options;
@@ -191,6 +194,7 @@ export class Gicv2Core {
   setLine(intid: number, level: boolean, pe: number): void {
     const { bank, word, bit } = this.place(intid, pe);
     if (((bank.line[word] & bit) !== 0) === level) return;
+    this.observer?.(intid < SPI_FIRST ? pe : NO_PE, level ? 'raised' : 'lowered', intid);
     if (level) {
       bank.line[word] |= bit;
       bank.latch[word] |= bit & bank.edge[word];
@@ -233,6 +237,7 @@ export class Gicv2Core {
     if (intid < SGIS) this.unpendSgi(intid, pe, 1 << this.sourceOf(intid, pe));
     else bank.latch[word] &= ~bit;
     bank.active[word] |= bit;
+    this.observer?.(pe, 'acknowledged', intid);
     this.#changed(intid, pe);
   }
 

@@ -214,6 +214,7 @@ export class CpuInterfaces implements Device {
     const running = cpu.runningGroup() as Gicv2Group | undefined;
     if (intid >= INTID_SPECIAL_FIRST || running === undefined || !this.#reaches(side, alias, running)) return;
     cpu.drop(running);
+    core.observer?.(pe, 'ended', intid);
     if (this.#splitsEoi(side) || !core.exists(intid)) return;
     if (this.#reaches(side, alias, core.groupOf(intid, pe))) core.deactivate(intid, pe);
   }
@@ -222,7 +223,9 @@ export class CpuInterfaces implements Device {
   #deactivate(side: Side, intid: number): void {
     const core = this.#core;
     if (!core.exists(intid) || !this.#splitsEoi(side)) return;
-    if (!side.nonSecure || core.groupOf(intid, side.pe) === G1NS) core.deactivate(intid, side.pe);
+    if (side.nonSecure && core.groupOf(intid, side.pe) !== G1NS) return;
+    core.deactivate(intid, side.pe);
+    core.observer?.(side.pe, 'deactivated', intid);
   }
 
   /** The registers of all PEs. */

@@ -209,6 +209,7 @@ export class Distributor implements Device {
     for (let target = 0; target < core.pes; target++) {
       if (((list >> target) & 1) === 0 || !this.#forwards(intid, target, (value >>> 15) & 1, view)) continue;
       core.pendSgi(intid, target, self);
+      core.observer?.(self, 'generated', intid, target);
     }
   }
 

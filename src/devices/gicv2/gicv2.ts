@@ -1,5 +1,5 @@
 import type { Device, PlainData } from '../device.ts';
-import type { Gic } from '../gic.ts';
+import { checkLine, type Gic, GicError, type GicObserver } from '../gic.ts';
 import { FirmwareInterrupts } from '../gic-firmware.ts';
 import { numbers, section } from '../gicv3/bank.ts';
 import { Gicv2Core, type Gicv2Host, type Gicv2Options, PRIORITY_MASK, SPI_FIRST } from './core.ts';
@@ -54,6 +54,26 @@ export class Gicv2 implements Gic {
       throw new Error(`GICv2: no wire for INTID ${intid} of PE ${pe}`);
     }
     if (!this.firmware.intercept?.(intid, level, pe)) this.#core.setLine(intid, level, pe);
+  }
+
+  get observer(): GicObserver | undefined {
+    return this.#core.observer;
+  }
+  /** Hears of every interrupt; no part of the state. */
+  set observer(observer: GicObserver | undefined) {
+    this.#core.observer = observer;
+  }
+
+  /** See `Gic`. */
+  set(intid: number, level: boolean, { pe = 0 }: { readonly pe?: number } = {}): void {
+    checkLine({ pes: this.#core.pes, exists: (n) => this.#core.exists(n) }, intid, pe);
+    this.setLine(intid, level, pe);
+  }
+
+  /** See `Gic`. */
+  sendMsi(deviceId: number, eventId: number): never {
+    const message = `message DeviceID ${deviceId} EventID ${eventId}`;
+    throw new GicError('E_MSI', `${message}: a GICv2 has no ITS. Use a machine with gic: 3.`);
   }
 
   #firmwareInterrupts(core: Gicv2Core): FirmwareInterrupts {

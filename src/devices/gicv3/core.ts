@@ -1,8 +1,12 @@
 import type { Report } from '../device.ts';
+import { type GicObserver, NO_PE } from '../gic.ts';
 import { InterruptBank } from './bank.ts';
 import { CpuState } from './cpu-state.ts';
 import { G0, G1NS, G1S, type Group, INTID_NONE, PRIORITY_IDLE } from './groups.ts';
 import type { IccContext } from './icc.ts';
+import type { ItsHost } from './its/its.ts';
+import { LPI_END, LPI_FIRST } from './its/limits.ts';
+import type { Lpis } from './its/lpis.ts';
 import { GICD_CTLR } from './maps.ts';
 
 /** What the GIC needs from its surroundings. */
@@ -12,6 +16,8 @@ export interface Gicv3Host {
   readonly signal: (pe: number, irq: boolean, fiq: boolean) => void;
   /** The state of a PE now. */
   readonly context: (pe: number) => IccContext;
+  /** Memory and time for LPIs and the ITS; without it there are neither. */
+  readonly its?: ItsHost;
 }
 
 /** How the GIC is built; see {@link Gicv3}. */
@@ -85,6 +91,13 @@ export class GicCore {
   readonly signalled: Uint8Array;
   /** Running priority that firmware holds a PE at, PRIORITY_IDLE for none; follows from the firmware's state. */
   readonly held: Uint8Array;
+  /** Hears of every interrupt; no part of the state. */
+  observer: GicObserver | undefined;
+  /** Set where there are LPIs. */
+  lpis: Lpis | undefined;
+  /** The most urgent LPI of each PE that is pending and enabled, PRIORITY_IDLE for none; kept by `lpis`. */
+  readonly lpiPriority: Uint8Array;
+  readonly lpiIntid: Int32Array;
 
   constructor(host: Gicv3Host, options: Gicv3Options) {
     const { pes, mpidrAffinities, securityStates, priorityBits = 5, spis = 224 } = options;
@@ -120,6 +133,8 @@ export class GicCore {
     this.hppiGroup = new Uint8Array(pes);
     this.signalled = new Uint8Array(pes);
     this.held = new Uint8Array(pes).fill(PRIORITY_IDLE);
+    this.lpiPriority = new Uint8Array(pes).fill(PRIORITY_IDLE);
+    this.lpiIntid = new Int32Array(pes);
     this.resetRegisters();
   }
 
@@ -140,6 +155,7 @@ export class GicCore {
       this.cpus[pe].reset();
       this.asleep[pe] = true;
     }
+    this.lpis?.reset();
     this.deriveRoutes();
     this.scanAll();
   }
@@ -152,6 +168,11 @@ export class GicCore {
   /** Whether an INTID 0..1019 is implemented. */
   exists(intid: number): boolean {
     return intid < SPI_FIRST + this.spiCount;
+  }
+
+  /** Whether an INTID is that of an LPI that this GIC can have. */
+  isLpi(intid: number): boolean {
+    return this.lpis !== undefined && intid >= LPI_FIRST && intid < LPI_END;
   }
 
   /** The group of an interrupt; IGRPMODR counts only with two security states. */
@@ -231,6 +252,12 @@ export class GicCore {
     for (let word = 0; word < targeted.length; word++) {
       const oneOfN = this.#oneOfN[word];
       this.#scanWord(pe, this.spis, word, targeted[word] | oneOfN, oneOfN);
+    }
+    // LPIs are Group 1, Non-secure where there are two security states. IHI 0069, "LPIs".
+    if (this.lpiPriority[pe] < this.hppiPriority[pe] && this.#open1NS !== 0) {
+      this.hppiIntid[pe] = this.lpiIntid[pe];
+      this.hppiPriority[pe] = this.lpiPriority[pe];
+      this.hppiGroup[pe] = G1NS;
     }
   }
 
@@ -325,6 +352,7 @@ export class GicCore {
     const word = intid < SPI_FIRST ? 0 : (intid - SPI_FIRST) >> 5;
     const bit = 1 << (intid & 31);
     if (((bank.line[word] & bit) !== 0) === level) return;
+    this.observer?.(intid < SPI_FIRST ? pe : NO_PE, level ? 'raised' : 'lowered', intid);
     if (level) {
       bank.line[word] |= bit;
       bank.latch[word] |= bit & bank.edge[word];
@@ -334,25 +362,32 @@ export class GicCore {
     if ((bank.enabled[word] & bit) !== 0) this.updateFor(intid, pe);
   }
 
-  /** The interrupt was acknowledged: no longer pending by itself, active. */
+  /** The interrupt was acknowledged: no longer pending by itself, active, though an LPI is never active. */
   acknowledge(intid: number, pe: number): void {
+    if (intid >= LPI_FIRST) {
+      this.observer?.(pe, 'acknowledged', intid);
+      this.lpis?.clear(pe, intid);
+      return;
+    }
     const bank = this.bankOf(intid, pe);
     const word = intid < SPI_FIRST ? 0 : (intid - SPI_FIRST) >> 5;
     const bit = 1 << (intid & 31);
     bank.latch[word] &= ~bit;
     bank.active[word] |= bit;
+    this.observer?.(pe, 'acknowledged', intid);
     this.update(pe);
   }
 
   /** Group of an INTID as a PE sees it; undefined when the INTID is not implemented. */
   groupOfIntid(intid: number, pe: number): Group | undefined {
-    if (!this.exists(intid)) return undefined;
+    if (!this.exists(intid)) return this.isLpi(intid) ? G1NS : undefined;
     const word = intid < SPI_FIRST ? 0 : (intid - SPI_FIRST) >> 5;
     return this.groupOf(this.bankOf(intid, pe), word, 1 << (intid & 31));
   }
 
-  /** The interrupt is no longer active. */
+  /** The interrupt is no longer active; an LPI never was. */
   deactivate(intid: number, pe: number): void {
+    if (!this.exists(intid)) return;
     const bank = this.bankOf(intid, pe);
     const word = intid < SPI_FIRST ? 0 : (intid - SPI_FIRST) >> 5;
     bank.active[word] &= ~(1 << (intid & 31));

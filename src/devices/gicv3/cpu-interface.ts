@@ -9,7 +9,7 @@ import {
   INTID_NONE,
   INTID_NONSECURE,
   INTID_SECURE,
-  INTID_SPECIAL_FIRST,
+  isSpecialIntid,
   toNonSecureRunning,
 } from './groups.ts';
 import { ICC_REGISTERS, type IccContext, type IccName, isVirtualAccess } from './icc.ts';
@@ -197,7 +197,7 @@ export class CpuInterfaces {
     const core = this.#core;
     if (core.hppiIntid[pe] === INTID_NONE || !core.canSignal(pe)) return INTID_NONE;
     const intid = this.#hppir(pe, register, ctx);
-    if (intid >= INTID_SPECIAL_FIRST) return intid;
+    if (isSpecialIntid(intid)) return intid;
     core.cpus[pe].activate(core.hppiGroup[pe] as Group, core.hppiPriority[pe]);
     core.acknowledge(intid, pe);
     return intid;
@@ -209,12 +209,13 @@ export class CpuInterfaces {
    * written is deactivated only if this register and state may touch its group.
    */
   #endOfInterrupt(pe: number, register: 0 | 1, intid: number, ctx: IccContext): void {
-    if (intid >= INTID_SPECIAL_FIRST) return;
     const core = this.#core;
+    if (isSpecialIntid(intid) || (intid > INTID_NONE && !core.isLpi(intid))) return;
     const cpu = core.cpus[pe];
     const group = cpu.runningGroup();
     if (group === undefined || !this.#ownsGroup(group, register, ctx)) return;
     cpu.drop(group);
+    core.observer?.(pe, 'ended', intid);
     const ofIntid = core.groupOfIntid(intid, pe);
     if (!this.#splitsEoi(cpu, ctx) && ofIntid !== undefined && this.#ownsGroup(ofIntid, register, ctx)) {
       core.deactivate(intid, pe);
@@ -239,7 +240,9 @@ export class CpuInterfaces {
     const core = this.#core;
     const group = core.groupOfIntid(intid, pe);
     if (group === undefined || !this.#splitsEoi(core.cpus[pe], ctx)) return;
-    if (this.#mayDeactivate(group, ctx)) core.deactivate(intid, pe);
+    if (!this.#mayDeactivate(group, ctx)) return;
+    core.deactivate(intid, pe);
+    core.observer?.(pe, 'deactivated', intid);
   }
 
   /**
@@ -359,6 +362,7 @@ export class CpuInterfaces {
       const nsacr = (bank.nsacr[0] >>> (intid * 2)) & 3;
       if (!sgiIsForwarded(register, writer, core.groupOf(bank, 0, 1 << intid), nsacr)) continue;
       bank.latch[0] |= 1 << intid;
+      core.observer?.(pe, 'generated', intid, target);
       core.update(target);
     }
   }

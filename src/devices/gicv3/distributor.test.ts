@@ -40,8 +40,8 @@ describe('identification (IHI 0069)', () => {
     rig.write('S', 'GICD_ISENABLER1', 1, { sizeBytes: 1 });
     expect(rig.read('S', 'GICD_ISENABLER1')).toBe(0);
     expect(rig.reports[1]).toContain('GICD_ISENABLER1: 8-bit write at offset 0x104');
-    expect(rig.read('S', 'GICR_PROPBASER')).toBe(0);
-    expect(rig.reports[2]).toContain('GICR_PROPBASER: 32-bit read at offset 0x70; not modelled: LPIs');
+    expect(rig.read('S', 'GICR_SYNCR')).toBe(0);
+    expect(rig.reports[2]).toContain('GICR_SYNCR: 32-bit read at offset 0xc0; not modelled: LPIs');
   });
 });
 

@@ -15,11 +15,15 @@ import {
   writeNsacr,
   writePriorities,
 } from './fields.ts';
+import { LPI_INTID_BITS_MAX } from './its/limits.ts';
 import { GICD_CTLR, GICD_REGS } from './maps.ts';
 
 const GROUP_ENABLES = GICD_CTLR.EnableGrp0 | GICD_CTLR.EnableGrp1NS | GICD_CTLR.EnableGrp1S;
-/** GICD_TYPER: 10 bits of INTID, Aff3 supported, 1 of N supported (No1N = 0), nothing else. */
-const TYPER_FIXED = (1 << 24) | (9 << 19);
+/** GICD_TYPER: Aff3 supported, 1 of N supported (No1N = 0). */
+const TYPER_FIXED = 1 << 24;
+/** 10 bits of INTID without LPIs; with them 16, and LPIS. */
+const TYPER_IDBITS = 9 << 19;
+const TYPER_LPIS = (1 << 17) | ((LPI_INTID_BITS_MAX - 1) << 19);
 const TYPER_SECURITY_EXTN = 1 << 10;
 
 type GicdSlot = Slot<keyof typeof GICD_REGS.registers & string>;
@@ -55,7 +59,7 @@ export class Distributor implements Device {
       case 'GICD_CTLR':
         return this.#readCtlr(view);
       case 'GICD_TYPER':
-        return TYPER_FIXED | (core.ds ? 0 : TYPER_SECURITY_EXTN) | Math.min(core.spis.words, 31);
+        return this.#typer();
       case 'GICD_IPRIORITYR': {
         const first = index * 4 + lane - SPI_FIRST;
         return this.#reaches(first) ? readPriorities(core.spis, first, access.sizeBytes, view) : 0;
@@ -132,6 +136,12 @@ export class Distributor implements Device {
     return spi >= 0 && spi < this.#core.spis.words * 32;
   }
 
+  #typer(): number {
+    const { ds, lpis, spis } = this.#core;
+    const lines = Math.min(spis.words, 31);
+    return TYPER_FIXED | (lpis ? TYPER_LPIS : TYPER_IDBITS) | (ds ? 0 : TYPER_SECURITY_EXTN) | lines;
+  }
+
   /** The three views of GICD_CTLR; RWP is always 0 because writes take effect at once. */
   #readCtlr(view: View): number {
     const { ctlr } = this.#core;
@@ -148,6 +158,7 @@ export class Distributor implements Device {
     // DS is one way: only a reset brings the second security state back.
     if (!view.nonSecure && (value & GICD_CTLR.DS) !== 0) {
       core.ctlr = (core.ctlr & ~GICD_CTLR.EnableGrp1S) | GICD_CTLR.DS;
+      core.lpis?.deriveAll();
     }
   }
 

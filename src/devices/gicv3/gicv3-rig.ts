@@ -1,4 +1,6 @@
 import { Gicv3, type Gicv3Options, type IccContext, type IccName } from './gicv3.ts';
+import type { ItsHost } from './its/its.ts';
+import { GITS_REGS } from './its/regs.ts';
 import { GICD_REGS, GICR_REGS, GICR_STRIDE_BYTES } from './maps.ts';
 
 /** Security state of an access on the bus. */
@@ -30,7 +32,8 @@ export class Rig {
   readonly reports: string[] = [];
   readonly contexts: IccContext[];
 
-  constructor(options: Partial<Gicv3Options> = {}) {
+  /** @param its - with it there are LPIs and an ITS */
+  constructor(options: Partial<Gicv3Options> = {}, its?: ItsHost) {
     const pes = options.pes ?? 1;
     const securityStates = options.securityStates ?? 1;
     this.inputs = new Array(pes).fill('-');
@@ -42,6 +45,7 @@ export class Rig {
         this.inputs[pe] = `${irq ? 'IRQ' : ''}${fiq ? 'FIQ' : ''}` || '-';
       },
       context: (pe: number) => this.contexts[pe],
+      its,
     };
     const mpidrAffinities = Array.from({ length: pes }, (_, pe) => pe);
     this.gic = new Gicv3(host, { mpidrAffinities, ...options, pes, securityStates });
@@ -49,7 +53,7 @@ export class Rig {
 
   /** Offset in its frame of a register by name, e.g. `GICD_IROUTER33`. */
   static offsetOf(name: string): number {
-    const map = name.startsWith('GICD') ? GICD_REGS : GICR_REGS;
+    const map = { GICD: GICD_REGS, GICR: GICR_REGS, GITS: GITS_REGS }[name.slice(0, 4)] ?? GICR_REGS;
     const rows = map.registers as Record<
       string,
       { at: number; first?: number; strideBytes?: number; sizeBytes: number }
@@ -67,6 +71,7 @@ export class Rig {
     const access = { sizeBytes, nonSecure: world === 'NS', pe };
     const offset = Rig.offsetOf(name) + plus;
     if (name.startsWith('GICD')) return this.gic.distributor.read(offset, access) as number;
+    if (name.startsWith('GITS')) return this.gic.its!.read(offset, access);
     return this.gic.redistributors.read(offset + pe * GICR_STRIDE_BYTES, access) as number;
   }
 
@@ -81,6 +86,7 @@ export class Rig {
     const access = { sizeBytes, nonSecure: world === 'NS', pe };
     const offset = Rig.offsetOf(name) + plus;
     if (name.startsWith('GICD')) this.gic.distributor.write(offset, value >>> 0, access);
+    else if (name.startsWith('GITS')) this.gic.its!.write(offset, value >>> 0, access);
     else this.gic.redistributors.write(offset + pe * GICR_STRIDE_BYTES, value >>> 0, access);
   }
 

@@ -1,10 +1,13 @@
 import type { Device, PlainData } from '../device.ts';
+import { checkLine, GicError, type GicObserver } from '../gic.ts';
 import { FirmwareInterrupts } from '../gic-firmware.ts';
 import { numbers, section } from './bank.ts';
 import { GicCore, type Gicv3Host, type Gicv3Options, SPI_FIRST } from './core.ts';
 import { CpuInterfaces } from './cpu-interface.ts';
 import { Distributor } from './distributor.ts';
 import { type IccContext, type IccName, type IccOutcome, iccAccess } from './icc.ts';
+import { Its, type MsiOutcome } from './its/its.ts';
+import { Lpis } from './its/lpis.ts';
 import { Redistributors } from './redistributor.ts';
 
 /*
@@ -27,10 +30,11 @@ import { Redistributors } from './redistributor.ts';
 
 /**
  * A GICv3 with affinity routing, SGIs, PPIs and SPIs, one or two security states, 1-of-N routing and the CPU interface
- * as System registers. Not modelled: LPIs and ITS, message-based SPIs, extended INTIDs, FEAT_GICv3_NMI, wake requests,
- * the virtual CPU interface; none of them is advertised.
+ * as System registers; LPIs and an ITS where the host has memory for them. Not modelled: message-based SPIs, LPIs
+ * without the ITS (GICR_SETLPIR), extended INTIDs, FEAT_GICv3_NMI, wake requests, the virtual CPU interface; none of
+ * them is advertised.
  *
- * Save and load the GIC as a whole; `distributor` and `redistributors` are its frames on the bus.
+ * Save and load the GIC as a whole; `distributor`, `redistributors` and `its` are its frames on the bus.
  *
  * @throws Error when the options describe no GIC, which is our own mistake
  * @see IHI 0069, "Arm Generic Interrupt Controller Architecture Specification, GIC architecture version 3"
@@ -43,6 +47,8 @@ export class Gicv3 {
   readonly distributor: Device;
   /** The redistributors' frames, 128 KiB for each PE. */
   readonly redistributors: Device;
+  /** The ITS's frames, 128 KiB, where there is one. */
+  readonly its: Its | undefined;
   /** The controller as firmware uses it. */
   readonly firmware: FirmwareInterrupts;
   readonly #core: GicCore;
@@ -54,6 +60,10 @@ export class Gicv3 {
     this.distributor = new Distributor(this.#core);
     this.redistributors = new Redistributors(this.#core);
     this.firmware = this.#firmwareInterrupts(this.#core);
+    if (host.its !== undefined) {
+      this.#core.lpis = new Lpis(this.#core, host.its.ram);
+      this.its = new Its(host.its, host.report, this.#core.lpis, options.pes);
+    }
   }
 
   /**
@@ -68,6 +78,31 @@ export class Gicv3 {
       throw new Error(`GICv3: no wire for INTID ${intid} of PE ${pe}`);
     }
     if (!this.firmware.intercept?.(intid, level, pe)) this.#core.setLine(intid, level, pe);
+  }
+
+  get observer(): GicObserver | undefined {
+    return this.#core.observer;
+  }
+  /** Hears of every interrupt; no part of the state. */
+  set observer(observer: GicObserver | undefined) {
+    this.#core.observer = observer;
+  }
+
+  /** See `Gic`. */
+  set(intid: number, level: boolean, { pe = 0 }: { readonly pe?: number } = {}): void {
+    checkLine({ pes: this.#core.pes, exists: (n) => this.#core.exists(n) }, intid, pe);
+    this.setLine(intid, level, pe);
+  }
+
+  /** See `Gic`. */
+  sendMsi(deviceId: number, eventId: number): MsiOutcome {
+    const message = `message DeviceID ${deviceId} EventID ${eventId}`;
+    const is32Bit = (value: number) => Number.isInteger(value) && value >= 0 && value < 2 ** 32;
+    if (this.its === undefined) {
+      throw new GicError('E_MSI', `${message}: this machine has no ITS. Make it without the option its: false.`);
+    }
+    if (is32Bit(deviceId) && is32Bit(eventId)) return this.its.message(deviceId, eventId);
+    throw new GicError('E_MSI', `${message}: both are whole numbers from 0 to 2^32 - 1. Give such.`);
   }
 
   #firmwareInterrupts(core: GicCore): FirmwareInterrupts {
@@ -146,9 +181,11 @@ export class Gicv3 {
 
   /** Every register, the level of every wire, and what each PE was last told, as plain data. */
   state(): PlainData {
+    const { lpis } = this.#core;
     return {
       distributor: this.distributor.state(),
       redistributors: this.redistributors.state(),
+      ...(lpis && this.its ? { lpis: lpis.state(), its: this.its.state() } : {}),
       cpuInterfaces: this.#core.cpus.map((cpu) => cpu.state()),
       signalled: Array.from(this.#core.signalled),
     };
@@ -171,7 +208,9 @@ export class Gicv3 {
       core.cpus[pe].load(data);
     });
     this.distributor.load(from.distributor);
+    this.#core.lpis?.load(from.lpis);
     this.redistributors.load(from.redistributors);
+    this.its?.load(from.its);
     numbers(from, 'signalled', core.pes).forEach((told, pe) => {
       core.signalled[pe] = told;
       core.host.signal(pe, told === 1, told === 2);
@@ -180,6 +219,7 @@ export class Gicv3 {
 
   /** Power-on reset: all registers, and all wires low until their devices say otherwise. */
   reset(): void {
+    this.its?.reset();
     this.#core.resetRegisters();
     this.#core.updateAll();
   }

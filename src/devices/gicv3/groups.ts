@@ -16,6 +16,11 @@ export const INTID_NONE = 1023;
 /** The first INTID that is never a real interrupt. */
 export const INTID_SPECIAL_FIRST = 1020;
 
+/** True for 1020 to 1023, which are never a real interrupt. */
+export function isSpecialIntid(intid: number): boolean {
+  return intid >= INTID_SPECIAL_FIRST && intid <= INTID_NONE;
+}
+
 /** The priority that masks nothing and that nothing has: idle. */
 export const PRIORITY_IDLE = 0xff;
 

@@ -3,7 +3,7 @@ import { type RegisterSpec, regmap } from '../regmap.ts';
 const SOURCE = 'IHI 0069';
 const NO_LEGACY = 'no effect with affinity routing, which cannot be switched off here';
 const NO_MBIS = 'message-based SPIs, GICD_TYPER.MBIS is 0';
-const NO_LPIS = 'LPIs, GICR_TYPER.PLPIS is 0';
+const NO_DIRECT_LPIS = 'LPIs come from the ITS; GICR_TYPER.DirectLPI and GICR_CTLR.IR are 0';
 const NO_NMI = 'FEAT_GICv3_NMI, GICD_TYPER.NMI is 0';
 const NO_LOG = 'the optional error log; reads as zero';
 
@@ -29,8 +29,8 @@ export const IIDR = 0x0000_043b;
 
 const id = (at: number, reset: number, doc: string): RegisterSpec => ({ at, access: 'RO', reset, doc });
 
-/** The identification block at the end of a frame; `base` is the frame, `part` the low byte of the part number. */
-function idRegisters<P extends string>(prefix: P, base: number, part: number) {
+/** The identification block at the end of a frame of 64 KiB; `base` is the frame, `part` the low byte of the part number. */
+export function idRegisters<P extends string>(prefix: P, base: number, part: number) {
   type Names = `${P}_PIDR${0 | 1 | 2 | 3 | 4 | 5 | 6 | 7}` | `${P}_CIDR${0 | 1 | 2 | 3}`;
   const rows: Record<string, RegisterSpec> = {};
   const pidr = [part, 0xb4, 0x3b, 0x00, 0x44, 0x00, 0x00, 0x00];
@@ -68,7 +68,14 @@ export const GICD_REGS = regmap(
     GICD_TYPER: {
       at: 0x0004,
       access: 'RO',
-      fields: { ITLinesNumber: [4, 0], CPUNumber: [7, 5], SecurityExtn: [10, 10], IDbits: [23, 19], A3V: [24, 24] },
+      fields: {
+        ITLinesNumber: [4, 0],
+        CPUNumber: [7, 5],
+        SecurityExtn: [10, 10],
+        LPIS: [17, 17],
+        IDbits: [23, 19],
+        A3V: [24, 24],
+      },
       doc: 'what is implemented',
     },
     GICD_IIDR: id(0x0008, IIDR, 'implementer'),
@@ -114,13 +121,25 @@ export const GICR_REGS = regmap(
   'GICR',
   { sizeBytes: GICR_STRIDE_BYTES, source: SOURCE },
   {
-    GICR_CTLR: { at: 0x0000, access: 'RW', doc: 'control; nothing in it is implemented without LPIs' },
+    GICR_CTLR: {
+      at: 0x0000,
+      access: 'RW',
+      fields: { EnableLPIs: [0, 0], CES: [1, 1] },
+      doc: 'control; zero where there are no LPIs',
+    },
     GICR_IIDR: id(0x0004, IIDR, 'implementer'),
     GICR_TYPER: {
       at: 0x0008,
       sizeBytes: 8,
       access: 'RO',
-      fields: { PLPIS: [0, 0], VLPIS: [1, 1], Last: [4, 4], Processor_Number: [23, 8], Affinity_Value: [63, 32] },
+      fields: {
+        PLPIS: [0, 0],
+        VLPIS: [1, 1],
+        Last: [4, 4],
+        Processor_Number: [23, 8],
+        CommonLPIAff: [25, 24],
+        Affinity_Value: [63, 32],
+      },
       doc: 'which PE this is',
     },
     GICR_STATUSR: { at: 0x0010, access: 'RW', notModelled: NO_LOG, doc: 'error status' },
@@ -131,13 +150,25 @@ export const GICR_REGS = regmap(
       fields: { ProcessorSleep: [1, 1], ChildrenAsleep: [2, 2] },
       doc: 'power management; Secure when there are two security states',
     },
-    GICR_SETLPIR: { at: 0x0040, sizeBytes: 8, access: 'WO', notModelled: NO_LPIS, doc: 'set LPI pending' },
-    GICR_CLRLPIR: { at: 0x0048, sizeBytes: 8, access: 'WO', notModelled: NO_LPIS, doc: 'clear LPI pending' },
-    GICR_PROPBASER: { at: 0x0070, sizeBytes: 8, access: 'RW', notModelled: NO_LPIS, doc: 'LPI configuration table' },
-    GICR_PENDBASER: { at: 0x0078, sizeBytes: 8, access: 'RW', notModelled: NO_LPIS, doc: 'LPI pending table' },
-    GICR_INVLPIR: { at: 0x00a0, sizeBytes: 8, access: 'WO', notModelled: NO_LPIS, doc: 'invalidate an LPI' },
-    GICR_INVALLR: { at: 0x00b0, sizeBytes: 8, access: 'WO', notModelled: NO_LPIS, doc: 'invalidate all LPIs' },
-    GICR_SYNCR: { at: 0x00c0, access: 'RO', notModelled: NO_LPIS, doc: 'synchronize' },
+    GICR_SETLPIR: { at: 0x0040, sizeBytes: 8, access: 'WO', notModelled: NO_DIRECT_LPIS, doc: 'set LPI pending' },
+    GICR_CLRLPIR: { at: 0x0048, sizeBytes: 8, access: 'WO', notModelled: NO_DIRECT_LPIS, doc: 'clear LPI pending' },
+    GICR_PROPBASER: {
+      at: 0x0070,
+      sizeBytes: 8,
+      access: 'RW',
+      fields: { IDbits: [4, 0], Shareability: [11, 10], Physical_Address: [51, 12] },
+      doc: 'LPI configuration table; read-only while LPIs are enabled, zero where there are none',
+    },
+    GICR_PENDBASER: {
+      at: 0x0078,
+      sizeBytes: 8,
+      access: 'RW',
+      fields: { Shareability: [11, 10], Physical_Address: [51, 16], PTZ: [62, 62] },
+      doc: 'LPI pending table; read-only while LPIs are enabled, zero where there are none',
+    },
+    GICR_INVLPIR: { at: 0x00a0, sizeBytes: 8, access: 'WO', notModelled: NO_DIRECT_LPIS, doc: 'invalidate an LPI' },
+    GICR_INVALLR: { at: 0x00b0, sizeBytes: 8, access: 'WO', notModelled: NO_DIRECT_LPIS, doc: 'invalidate all LPIs' },
+    GICR_SYNCR: { at: 0x00c0, access: 'RO', notModelled: NO_DIRECT_LPIS, doc: 'synchronize' },
     ...idRegisters('GICR', 0, 0x93),
     GICR_IGROUPR0: { at: SGI + 0x0080, access: 'RW', doc: 'interrupt group' },
     GICR_ISENABLER0: { at: SGI + 0x0100, access: 'RW', doc: 'set enable' },

@@ -17,11 +17,16 @@ import {
 import { GICR_REGS, GICR_STRIDE_BYTES, GICR_WAKER } from './maps.ts';
 
 const TYPER_LAST = 1 << 4;
+/** GICR_TYPER.PLPIS, and CommonLPIAff = 1: all redistributors here share the LPI configuration table. */
+const TYPER_LPIS = (1 << 24) | 1;
+/** GICR_CTLR: EnableLPIs, and that it can be cleared. */
+const CTLR_ENABLE_LPIS = 1 << 0;
+const CTLR_CES = 1 << 1;
 
 type GicrSlot = Slot<keyof typeof GICR_REGS.registers & string>;
 
 /**
- * The frames of all redistributors, one after the other: SGIs, PPIs and the wake-up of each PE. No LPIs.
+ * The frames of all redistributors, one after the other: SGIs, PPIs and the wake-up of each PE, and where its LPIs are.
  * IHI 0069, "Redistributor register descriptions".
  */
 export class Redistributors implements Device {
@@ -53,7 +58,14 @@ export class Redistributors implements Device {
     switch (slot.register.name) {
       case 'GICR_TYPER':
         if (lane === 4) return core.affinities[pe];
-        return (pe << 8) | (pe === core.pes - 1 ? TYPER_LAST : 0);
+        return (pe << 8) | (pe === core.pes - 1 ? TYPER_LAST : 0) | (core.lpis ? TYPER_LPIS : 0);
+      case 'GICR_CTLR':
+        if (core.lpis === undefined) return 0;
+        return CTLR_CES | (core.lpis.isEnabled(pe) ? CTLR_ENABLE_LPIS : 0);
+      case 'GICR_PROPBASER':
+        return core.lpis?.readBase(pe, 'propbaser', lane === 0 ? 0 : 1) ?? 0;
+      case 'GICR_PENDBASER':
+        return core.lpis?.readBase(pe, 'pendbaser', lane === 0 ? 0 : 1) ?? 0;
       case 'GICR_WAKER':
         return core.asleep[pe] && !view.nonSecure ? GICR_WAKER.ProcessorSleep | GICR_WAKER.ChildrenAsleep : 0;
       case 'GICR_IPRIORITYR':
@@ -91,8 +103,16 @@ export class Redistributors implements Device {
     const bank = core.privates[pe];
     const view = this.#view(access);
     switch (slot.register.name) {
-      case 'GICR_CTLR':
       case 'GICR_ICFGR0':
+        return;
+      case 'GICR_CTLR':
+        core.lpis?.enable(pe, (value & CTLR_ENABLE_LPIS) !== 0);
+        return;
+      case 'GICR_PROPBASER':
+        core.lpis?.writeBase(pe, 'propbaser', lane === 0 ? 0 : 1, value);
+        return;
+      case 'GICR_PENDBASER':
+        core.lpis?.writeBase(pe, 'pendbaser', lane === 0 ? 0 : 1, value);
         return;
       case 'GICR_WAKER':
         if (view.nonSecure) return;

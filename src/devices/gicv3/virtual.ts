@@ -9,8 +9,8 @@ export type IchName =
   | 'ICH_EISR_EL2'
   | 'ICH_ELRSR_EL2'
   | 'ICH_VMCR_EL2'
-  | `ICH_AP${0 | 1}R${0 | 1 | 2 | 3}_EL2`
-  | `ICH_LR${number}_EL2`;
+  | `ICH_AP${0 | 1}R0_EL2`
+  | `ICH_LR${0 | 1 | 2 | 3}_EL2`;
 
 /** The name a guest's access has once HCR_EL2 redirects it, e.g. `ICV_IAR1_EL1`. */
 export function icvName(name: IccName): string {

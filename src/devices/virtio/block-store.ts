@@ -8,6 +8,8 @@ import type { PlainData } from '../device.ts';
  * the disk is a copy-on-write overlay over it.
  */
 export interface BlockBackend {
+  /** What messages and snapshots call it, e.g. the path of its file; absent: it has no name and lives in memory. */
+  readonly name?: string;
   /** A multiple of 512, at least 512. */
   readonly sizeBytes: number;
   /** The guest cannot write. */

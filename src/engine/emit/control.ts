@@ -12,6 +12,7 @@ import type { ModuleWriter, ValType } from '../wasm/binary.ts';
 import type { CodeWriter } from '../wasm/code.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { CPU, type Emission, IP } from './emission.ts';
+import { emitInline } from './inline.ts';
 import { pushPc } from './registers.ts';
 
 /** PC := target. Within the page the handler answers the record itself, else 0, so the run loop looks the page up. */
@@ -110,7 +111,7 @@ function call(e: Emission, helper: HelperSignature, args: readonly IrNode[]): vo
 export function emitControl(e: Emission, node: IrNode): boolean {
   switch (node.op) {
     case 'call':
-      call(e, node.helper, node.args);
+      emitInline(e, node.helper, node.args, () => call(e, node.helper, node.args));
       return true;
     case 'if':
       conditional(e, node);

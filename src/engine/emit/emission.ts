@@ -31,4 +31,10 @@ export interface Emission {
   observed?(): void;
   /** After such a call went on: what it may have changed is taken back. */
   resumed?(): void;
+  /** Leaves the address of the instruction on the stack, where there is a cheaper way than by the record. */
+  pc?(): void;
+  /** Leaves the translation context of a VA (local) on the stack, where there is a cheaper way than from the block. */
+  context?(va: number): void;
+  /** Asks the host to make an access, in place of `observed`, the call and `resumed`. */
+  slowAccess?(va: number, word: number, write: boolean): void;
 }

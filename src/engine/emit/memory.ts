@@ -7,6 +7,7 @@ import { CPU, type Emission, IP } from './emission.ts';
 /** Slow memory access: (PE block, record, access word) to non-zero when an exception was taken. */
 export const SLOW_TYPE: FuncType = { params: ['i32', 'i32', 'i32'], results: ['i32'] };
 
+const PAGE_LOG2 = 12;
 /** Bytes of one entry of the data TLB, as a shift. */
 const ENTRY_BYTES_LOG2 = 5;
 /** Where an entry holds its tag for writes. */
@@ -35,17 +36,16 @@ export function accessWord(a: MemAccess, write: boolean): number {
  * The tag is compared with the page of the last byte and the current translation context, so an access that crosses
  * into the next page misses.
  */
-function probe(e: Emission, address: IrNode, a: MemAccess, write: boolean): { va: number; entry: number } {
+export function probe(e: Emission, address: IrNode, a: MemAccess, write: boolean): { va: number; entry: number } {
   const c = e.code;
   const [va, entry] = [c.local('i64'), c.local('i32')];
   e.value(address);
   c.tee(va)
-    .i64(12n)
-    .op(OP.i64_shr_u, OP.i32_wrap_i64)
-    .i32(DATA_TLB_ENTRIES - 1)
-    .op(OP.i32_and)
-    .i32(ENTRY_BYTES_LOG2)
-    .op(OP.i32_shl);
+    .op(OP.i32_wrap_i64)
+    .i32(PAGE_LOG2 - ENTRY_BYTES_LOG2)
+    .op(OP.i32_shr_u)
+    .i32((DATA_TLB_ENTRIES - 1) << ENTRY_BYTES_LOG2)
+    .op(OP.i32_and);
   c.get(CPU)
     .op(OP.i32_add)
     .tee(entry)
@@ -53,8 +53,11 @@ function probe(e: Emission, address: IrNode, a: MemAccess, write: boolean): { va
   c.get(va);
   if (a.bytes > 1) c.i64(BigInt(a.bytes - 1)).op(OP.i64_add);
   c.i64(-4096n).op(OP.i64_and);
-  c.get(CPU).get(va).i64(63n).op(OP.i64_shr_u, OP.i32_wrap_i64).i32(3).op(OP.i32_shl, OP.i32_add);
-  c.mem(OP.i64_load, (a.unprivileged ? PE_DERIVED.unprivLow : PE_DERIVED.contextLow).offset);
+  if (e.context && !a.unprivileged) e.context(va);
+  else {
+    c.get(CPU).get(va).i64(63n).op(OP.i64_shr_u, OP.i32_wrap_i64).i32(3).op(OP.i32_shl, OP.i32_add);
+    c.mem(OP.i64_load, (a.unprivileged ? PE_DERIVED.unprivLow : PE_DERIVED.contextLow).offset);
+  }
   c.op(OP.i64_or, OP.i64_eq);
   if (a.alwaysAligned && a.bytes > 1) {
     c.get(va)
@@ -64,7 +67,8 @@ function probe(e: Emission, address: IrNode, a: MemAccess, write: boolean): { va
   return { va, entry };
 }
 
-function hostAddress(e: Emission, va: number, entry: number): void {
+/** Leaves the offset in the memory of an address that hit. */
+export function hostAddress(e: Emission, va: number, entry: number): void {
   e.code
     .get(va)
     .op(OP.i32_wrap_i64)
@@ -75,6 +79,7 @@ function hostAddress(e: Emission, va: number, entry: number): void {
 
 /** Asks the host to make the access; the handler ends when an exception was taken. */
 function slow(e: Emission, va: number, word: number, write: boolean): void {
+  if (e.slowAccess) return e.slowAccess(va, word, write);
   const c = e.code;
   e.observed?.();
   c.get(CPU).get(va).mem(OP.i64_store, PE_DERIVED.slowVa.offset);

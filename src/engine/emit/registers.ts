@@ -5,7 +5,9 @@ import { OP } from '../wasm/opcodes.ts';
 import { CPU, type Emission, IP } from './emission.ts';
 
 /** Leaves the address of the running instruction on the stack: the records of a page lie in its order. */
-export function pushPc({ code }: Emission): void {
+export function pushPc(e: Emission): void {
+  if (e.pc) return e.pc();
+  const { code } = e;
   code.get(CPU).mem(OP.i64_load, PE_DERIVED.pageVa.offset);
   code
     .get(IP)

@@ -51,6 +51,12 @@ export class RegionCode extends CodeWriter {
     this.op(kind === 'block' ? OP.block : OP.loop, 0x40);
     return ++this.depth;
   }
+  /** Branches to a label when the i32 on the stack is not zero. */
+  brIf(label: number): this {
+    this.op(OP.br_if);
+    this.out.u32(this.depth - label);
+    return this;
+  }
   /** Branches to a label that `open` returned. */
   br(label: number): this {
     this.op(OP.br);

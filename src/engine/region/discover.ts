@@ -1,4 +1,5 @@
 import type { Block, Fragment, IrNode } from '../../ir/types.ts';
+import { type CallEnd, returnPoints } from './calls.ts';
 
 /** Most instructions of a region: past it V8's compile time grows faster than what the code gains. */
 export const REGION_INSTRUCTIONS_MAX = 128;
@@ -6,6 +7,9 @@ export const REGION_INSTRUCTIONS_MAX = 128;
 export const REGION_BLOCKS_MAX = 32;
 /** Instructions in a page of guest code. */
 export const PAGE_INSTRUCTIONS = 1024;
+
+/** X30, in which a branch with link leaves the return address. */
+const LINK_REGISTER = 30;
 
 /** One instruction of a region, lifted with its operands. */
 export interface RegionInstruction {
@@ -29,8 +33,12 @@ export interface BasicBlock {
 
 /** How an instruction ends. */
 interface Ending {
-  /** Instruction in the page that a direct branch goes to, when it lies in the page and is no call. */
+  /** Instruction in the page that a direct branch goes to, when it lies in the page. */
   readonly target?: number;
+  /** A direct branch with link, to a function. */
+  readonly calls?: boolean;
+  /** RET, or another branch to what X30 holds. */
+  readonly returns?: boolean;
   /** A direct branch to somewhere else, an indirect one, or a helper that leaves. */
   readonly leaves: boolean;
   readonly fallsThrough: boolean;
@@ -40,11 +48,14 @@ function lastOf(block: Block): IrNode | undefined {
   return block.at(-1);
 }
 
-/** X30 written as state: a branch with link, whose target is a function of its own. */
+/** X30 written as state: a branch with link. */
 function links(block: Block): boolean {
   return block.some((n) => n.op === 'set' && n.field.name === 'X30');
 }
 
+function isLink(target: IrNode): boolean {
+  return target.op === 'getx' && target.reg.constant === LINK_REGISTER;
+}
 function branchTarget(node: IrNode, index: number): number | undefined {
   const offset = node.args[0]!;
   if (offset.op !== 'const64') return undefined;
@@ -57,8 +68,9 @@ export function endingOf(fragment: Fragment, index: number): Ending {
   const last = lastOf(fragment.body);
   if (!last) return { leaves: false, fallsThrough: true };
   if (last.op === 'branchrel')
-    return { target: links(fragment.body) ? undefined : branchTarget(last, index), leaves: true, fallsThrough: false };
-  if (last.op === 'branch') return { leaves: true, fallsThrough: false };
+    return { target: branchTarget(last, index), calls: links(fragment.body), leaves: true, fallsThrough: false };
+  if (last.op === 'branch')
+    return { returns: isLink(last.args[0]!) && !links(fragment.body), leaves: true, fallsThrough: false };
   if (last.op === 'call' && last.helper.effect === 'leave') return { leaves: true, fallsThrough: false };
   if (last.op === 'if') {
     const inner = lastOf(last.yes);
@@ -68,7 +80,8 @@ export function endingOf(fragment: Fragment, index: number): Ending {
 }
 
 /**
- * The basic blocks reached from an instruction by direct branches within its page.
+ * The basic blocks reached from an instruction by direct branches within its page, functions that are called and the
+ * code behind the calls included.
  *
  * @param lift - the instruction lifted with its operands, or undefined where none can be had
  */
@@ -83,7 +96,8 @@ export function discover(head: number, lift: (index: number) => Fragment | undef
       if (!fragment) break;
       const ending = endingOf(fragment, index);
       lifted.set(index, { index, fragment, ending });
-      for (const next of [ending.target, ending.leaves && ending.fallsThrough ? index + 1 : undefined]) {
+      const follows = ending.leaves && (ending.fallsThrough || (ending.calls && ending.target !== undefined));
+      for (const next of [ending.target, follows ? index + 1 : undefined]) {
         if (next === undefined || leaders.has(next) || leaders.size >= REGION_BLOCKS_MAX) continue;
         leaders.add(next);
         queue.push(next);
@@ -100,6 +114,7 @@ function cut(
   leaders: ReadonlySet<number>,
 ): Map<number, BasicBlock> {
   const blocks = new Map<number, BasicBlock>();
+  const calls = new Map<number, CallEnd>();
   for (const first of leaders) {
     const instructions: RegionInstruction[] = [];
     let index = first;
@@ -116,9 +131,13 @@ function cut(
     if (instructions.length === 0) continue;
     const next = [ending.target, ending.fallsThrough ? index : undefined].filter((n) => n !== undefined);
     blocks.set(first, { first, instructions, successors: next, fallsThrough: ending.fallsThrough });
+    if (ending.calls) calls.set(first, { callee: ending.target, returnsTo: index });
+    else if (ending.returns) calls.set(first, { returns: true });
   }
+  const returns = returnPoints(blocks, calls);
   for (const [first, block] of blocks) {
-    blocks.set(first, { ...block, successors: block.successors.filter((s) => blocks.has(s)) });
+    const successors = [...block.successors, ...(returns.get(first) ?? [])].filter((s) => blocks.has(s));
+    blocks.set(first, { ...block, successors });
   }
   return blocks;
 }

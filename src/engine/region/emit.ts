@@ -4,6 +4,7 @@ import { countArrival } from '../emit/control.ts';
 import { CPU, IP } from '../emit/emission.ts';
 import { HANDLER_TYPE } from '../emit.ts';
 import { RECORD_BYTES } from '../records.ts';
+import { ACCESS_TYPE, FLAGS_STORED } from '../runloop.ts';
 import type { ModuleWriter } from '../wasm/binary.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { RegionCode } from './code.ts';
@@ -16,12 +17,17 @@ import { type Structure, structureOf } from './structure.ts';
 export const FLAGS_IMPORT = 'flags';
 /** Name of the imported function that runs the head of a region as a single instruction. */
 export const FALLBACK_IMPORT = 'fallback';
+/** Names of the imported functions that make a slow access; see `ACCESS_TYPE`. */
+export const LOAD_IMPORT = 'load';
+/** See `LOAD_IMPORT`. */
+export const STORE_IMPORT = 'store';
 
 /**
  * Emits a region: one function with the type of a handler that runs many instructions.
  *
  * General-purpose registers wait in locals, and every write also goes to the PE's block: so a fault, an exit or a call
- * finds the state complete without code for each place. Flags are kept as what made them. The budget is charged block
+ * finds the state complete without code for each place. What is the same for many places (exits, slow accesses) is
+ * written once, because V8's time to compile grows with the bytes. Flags are kept as what made them. The budget is charged block
  * by block; a block that does not fit is left to the interpreter, so a grant ends exactly.
  */
 export class RegionEmitter {
@@ -34,12 +40,21 @@ export class RegionEmitter {
   private readonly structure: Structure;
   private readonly left: number;
   private readonly bail: number;
+  /** Locals of the general-purpose registers that the region reads. */
   private readonly xs = new Map<number, number>();
   private readonly kind: number;
   private readonly fx: number;
   private readonly fy: number;
+  private readonly contextLow: number;
+  private readonly contextHigh: number;
   private readonly labels: { node: number; loop: boolean; label: number }[] = [];
   private writesFlags = false;
+  private readsMemory = false;
+  /** Where exits go: by the record in IP after budget and flags are stored, and before that after it was counted. */
+  private exitLabel = 0;
+  private countLabel = 0;
+  /** Where an instruction goes after which the grant is over; IP holds its record. */
+  private leaveLabel = 0;
   /** What made the flags, as far as it is known at the place being written. */
   known: FlagsKind | undefined;
   /** Instructions of the block behind the one being written. */
@@ -57,14 +72,17 @@ export class RegionEmitter {
     this.kind = c.lasting('i32');
     this.fx = c.lasting('i64');
     this.fy = c.lasting('i64');
+    this.contextLow = c.lasting('i64');
+    this.contextHigh = c.lasting('i64');
     for (const block of blocks.values()) for (const i of block.instructions) this.collect(i.fragment.body, i.fragment);
   }
 
-  /** Gives every general-purpose register of the region a local, and sees whether flags are made. */
+  /** Gives every general-purpose register that is read a local; sees whether flags are made and memory is used. */
   private collect(nodes: readonly IrNode[], fragment: Fragment): void {
     for (const n of nodes) {
-      if ('reg' in n && n.op !== 'getv' && n.op !== 'setv') this.local(slotOf(n.reg, fragment));
-      if ((n.op === 'get' || n.op === 'set') && isX(n.field.offset)) this.local((n.field.offset - X_BASE) / 8);
+      if (n.op === 'getx' || n.op === 'getw') this.local(slotOf(n.reg, fragment));
+      if (n.op === 'get' && isX(n.field.offset)) this.local((n.field.offset - X_BASE) / 8);
+      if (n.op === 'load' || n.op === 'store' || n.op === 'call') this.readsMemory = true;
       if (n.op === 'set' && n.field === PE_STATE.NZCV) this.writesFlags = true;
       if (n.op === 'if') {
         this.collect(n.yes, fragment);
@@ -89,10 +107,33 @@ export class RegionEmitter {
         .mem(OP.i64_load, X_BASE + slot * 8)
         .set(local);
     if (this.writesFlags) c.get(CPU).mem(OP.i32_load, PE_STATE.NZCV.offset).op(OP.i64_extend_i32_u).set(this.fx);
+    if (this.readsMemory) {
+      c.get(CPU).mem(OP.i64_load, PE_DERIVED.contextLow.offset).set(this.contextLow);
+      c.get(CPU).mem(OP.i64_load, PE_DERIVED.contextHigh.offset).set(this.contextHigh);
+    }
     this.known = FLAGS.RAW;
+    this.leaveLabel = c.open('block');
+    this.exitLabel = c.open('block');
+    this.countLabel = c.open('block');
     this.tree(this.head);
     c.op(OP.unreachable);
+    this.ways();
     return c.finish();
+  }
+
+  /** The ways out, once for all places that take them. */
+  private ways(): void {
+    const c = this.code;
+    c.nextInstruction();
+    c.end();
+    // Where regions end, others begin: without this a function that only compiled code calls would never be hot.
+    countArrival(this, IP);
+    c.end();
+    this.known = undefined;
+    this.sync(0);
+    c.get(IP).op(OP.return);
+    c.end();
+    c.get(IP).i32(RECORD_BYTES).op(OP.i32_add);
   }
 
   // --- nesting ---
@@ -124,15 +165,16 @@ export class RegionEmitter {
     this.tree(last);
   }
 
+  /** Blocks that a block continues with. */
+  successors(block: number): readonly number[] {
+    return this.blocks.get(block)!.successors;
+  }
   /** Goes on at an instruction of the page: inside the region where that can be, else by way of the run loop. */
   goto(from: number, to: number): void {
     const inside = this.blocks.get(from)!.successors.includes(to) && !this.structure.irreducible.has(`${from}:${to}`);
     if (!inside) {
-      // Where regions end, others begin: without this a function that only compiled code calls would never be hot.
-      const record = this.code.local('i32');
-      this.code.i32(this.recordOf(to)).set(record);
-      countArrival(this, record);
-      return this.exit(to);
+      this.code.i32(this.recordOf(to)).set(IP).br(this.countLabel);
+      return;
     }
     const backwards = this.structure.order.get(to)! <= this.structure.order.get(from)!;
     const label = this.labels.findLast((l) => l.node === to && l.loop === backwards);
@@ -151,10 +193,10 @@ export class RegionEmitter {
   private block(block: BasicBlock): void {
     const c = this.code;
     const count = block.instructions.length;
-    c.get(this.left).i32(count).op(OP.i32_sub).tee(this.left).i32(0).op(0x48).if();
-    c.get(this.left).i32(count).op(OP.i32_add).set(this.left);
-    this.exit(block.first);
+    c.get(this.left).i32(count).op(OP.i32_lt_u).if();
+    c.i32(this.recordOf(block.first)).set(IP).br(this.exitLabel);
     c.end();
+    c.get(this.left).i32(count).op(OP.i32_sub).set(this.left);
     block.instructions.forEach((instruction, n) => {
       this.rest = count - 1 - n;
       this.instruction(block, instruction);
@@ -166,14 +208,13 @@ export class RegionEmitter {
   private instruction(block: BasicBlock, { index, fragment }: RegionInstruction): void {
     const c = this.code;
     c.nextInstruction();
-    c.i32(this.recordOf(index)).set(IP);
     const emitter = new InstructionEmitter(this, fragment, block.first, index);
     emitter.write();
     if (emitter.mayResume) {
       // A call in this instruction asked for the boundary behind it.
-      c.get(this.bail).if();
-      this.leave(index + 1, writesFlags(fragment.body));
-      c.end();
+      c.get(this.bail);
+      if (!writesFlags(fragment.body)) c.brIf(this.leaveLabel);
+      else this.leaveWithFlags();
     }
   }
   recordOf(index: number): number {
@@ -193,20 +234,19 @@ export class RegionEmitter {
     this.flags();
     c.mem(OP.i32_store, PE_STATE.NZCV.offset);
   }
-  /** Goes on at an instruction by way of the run loop; the state is complete afterwards. */
-  private exit(index: number): void {
-    this.sync(0);
-    this.code.i32(this.recordOf(index)).op(OP.return);
+  /**
+   * If the i32 on the stack is set: the PE's block is already right, a listener may even have written flags, but for
+   * the flags that this instruction made since.
+   */
+  private leaveWithFlags(): void {
+    const c = this.code.if();
+    c.get(CPU);
+    this.flags();
+    c.mem(OP.i32_store, PE_STATE.NZCV.offset).br(this.leaveLabel).end();
   }
-  /** As `exit`, when the PE's block is already right, but for flags made since: a listener may have written them. */
-  private leave(index: number, flagsMade: boolean): void {
-    const c = this.code;
-    if (flagsMade) {
-      c.get(CPU);
-      this.flags();
-      c.mem(OP.i32_store, PE_STATE.NZCV.offset);
-    }
-    c.i32(this.recordOf(index)).op(OP.return);
+  /** Goes on, by way of the run loop, at the record on the stack; 0 looks PC up. `counted`: as an arrival there. */
+  exit(counted: boolean): void {
+    this.code.set(IP).br(counted ? this.countLabel : this.exitLabel);
   }
 
   /** Before a call that may look at the PE: it has taken this instruction's step, not those behind it. */
@@ -214,10 +254,38 @@ export class RegionEmitter {
     this.sync(this.rest);
   }
   /** After a call that went on: it may have ended the grant. */
-  resumed(): void {
+  resumed(index: number): void {
+    this.code.get(CPU).mem(OP.i32_load, PE_DERIVED.budget.offset).set(this.left);
+    this.took(index);
+  }
+  /** `left` holds the whole budget that is left: takes this block's share of it back. */
+  private took(index: number): void {
     const c = this.code;
-    c.get(CPU).mem(OP.i32_load, PE_DERIVED.budget.offset).tee(this.bail).i32(this.rest).op(OP.i32_sub).set(this.left);
-    c.get(this.bail).op(OP.i32_eqz).set(this.bail);
+    c.get(this.left).op(OP.i32_eqz).set(this.bail);
+    if (this.rest) c.get(this.left).i32(this.rest).op(OP.i32_sub).set(this.left);
+    c.i32(this.recordOf(index)).set(IP);
+  }
+
+  // --- memory ---
+
+  /** Leaves the translation context of a VA on the stack: what changes contexts leaves the region. */
+  context(va: number): void {
+    this.code.get(this.contextHigh).get(this.contextLow).get(va).i64(0n).op(OP.i64_lt_s, OP.select);
+  }
+  /** Asks the host to make an access; the region ends when an exception was taken. */
+  slowAccess(index: number, va: number, word: number, write: boolean): void {
+    const c = this.code;
+    c.get(CPU).i32(this.recordOf(index)).i32(word).get(va).get(this.left);
+    if (this.rest) c.i32(this.rest).op(OP.i32_add);
+    if (!this.writesFlags) c.i32(FLAGS_STORED).i64(0n).i64(0n);
+    else {
+      if (this.known === undefined) c.get(this.kind);
+      else c.i32(this.known);
+      c.get(this.fx).get(this.fy);
+    }
+    c.call(this.module.importFunc(write ? STORE_IMPORT : LOAD_IMPORT, ACCESS_TYPE));
+    c.tee(this.left).i32(0).op(OP.i32_lt_s).if().i32(0).op(OP.return).end();
+    this.took(index);
   }
 
   // --- registers and flags ---

@@ -48,7 +48,18 @@ export class InstructionEmitter extends HandlerEmitter {
   }
   resumed(): void {
     this.mayResume = true;
-    this.region.resumed();
+    this.region.resumed(this.index);
+  }
+  context(va: number): void {
+    this.region.context(va);
+  }
+  slowAccess(va: number, word: number, write: boolean): void {
+    this.mayResume = true;
+    this.region.slowAccess(this.index, va, word, write);
+  }
+  pc(): void {
+    this.code.get(CPU).mem(OP.i64_load, PE_DERIVED.pageVa.offset);
+    if (this.index) this.code.i64(BigInt(this.index * 4)).op(OP.i64_add);
   }
 
   protected override skips(node: IrNode): boolean {
@@ -88,8 +99,7 @@ export class InstructionEmitter extends HandlerEmitter {
         if (isX(node.field.offset)) return this.setX((node.field.offset - X_BASE) / 8, node.args[0]!, false);
         break;
       case 'branch':
-        this.region.sync(0);
-        break;
+        return this.branch(node.args[0]!);
       case 'branchrel':
         return this.branchRelative(node.args[0]!);
       case 'if':
@@ -109,15 +119,13 @@ export class InstructionEmitter extends HandlerEmitter {
     if (narrow) this.code.op(OP.i32_wrap_i64);
   }
   private setX(slot: number, value: IrNode, narrow: boolean): void {
+    if (slot === SLOT_ZR) return;
     const local = this.region.x(slot);
-    if (local === undefined) return;
+    const c = this.code.get(CPU);
     this.value(value);
-    if (narrow) this.code.op(OP.i64_extend_i32_u);
-    this.code
-      .set(local)
-      .get(CPU)
-      .get(local)
-      .mem(OP.i64_store, X_BASE + slot * 8);
+    if (narrow) c.op(OP.i64_extend_i32_u);
+    if (local !== undefined) c.tee(local);
+    c.mem(OP.i64_store, X_BASE + slot * 8);
   }
 
   private setFlags(value: IrNode): void {
@@ -135,15 +143,34 @@ export class InstructionEmitter extends HandlerEmitter {
       const target = this.index + Number(BigInt.asIntN(64, offset.value) / 4n);
       if (target >= 0 && target < PAGE_INSTRUCTIONS) return this.region.goto(this.from, target);
     }
-    this.region.sync(0);
-    const c = this.code;
-    c.get(CPU)
-      .get(CPU)
-      .mem(OP.i64_load, PE_DERIVED.pageVa.offset)
-      .i64(BigInt(this.index * 4))
-      .op(OP.i64_add);
+    const c = this.code.get(CPU);
+    this.pc();
     this.value(offset);
-    c.op(OP.i64_add).mem(OP.i64_store, PE_STATE.PC.offset).i32(0).op(OP.return);
+    c.op(OP.i64_add).mem(OP.i64_store, PE_STATE.PC.offset).i32(0);
+    this.region.exit(false);
+  }
+
+  /** To an address: where calls of the region come from, else within the page by its record, else by way of PC. */
+  private branch(target: IrNode): void {
+    const c = this.code;
+    const [to, offset] = [c.local('i64'), c.local('i64')];
+    this.value(target);
+    c.tee(to).get(CPU).mem(OP.i64_load, PE_DERIVED.pageVa.offset).op(OP.i64_sub).tee(offset);
+    for (const point of this.region.successors(this.from)) {
+      c.get(offset)
+        .i64(BigInt(point * 4))
+        .op(OP.i64_eq)
+        .if();
+      this.region.goto(this.from, point);
+      c.end();
+    }
+    // Rotated right by two, an offset that is misaligned or outside the page is at least 1024.
+    c.i64(2n).op(OP.i64_rotr).i64(BigInt(PAGE_INSTRUCTIONS)).op(OP.i64_lt_u).if();
+    c.get(offset).op(OP.i32_wrap_i64).i32(2).op(OP.i32_shl).i32(this.region.recordOf(0)).op(OP.i32_add);
+    this.region.exit(true);
+    c.end();
+    c.get(CPU).get(to).mem(OP.i64_store, PE_STATE.PC.offset).i32(0);
+    this.region.exit(false);
   }
 
   /** What is known of the flags holds on each path for itself. */

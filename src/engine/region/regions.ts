@@ -11,13 +11,17 @@ import { RegionEmitter } from './emit.ts';
 
 /** Regions compiled into one module at most: many small modules cost more than few large ones. */
 const REGIONS_PER_MODULE = 64;
+/** Most words whose meaning is kept. */
+const LIFTED_MAX = 8192;
 /** A region of fewer instructions gains nothing over its handlers. */
 const REGION_INSTRUCTIONS_MIN = 3;
 
 /** What the regions need of the interpreter. */
 export interface RegionHost {
   readonly memory: GuestMemory;
-  readonly decoder: Decoder;
+  decoder(): Decoder;
+  /** The instruction of a page of RAM is not to run in a region. */
+  stopAt(page: number, instruction: number): boolean;
   readonly fpCheck: (b: Builder) => void;
   readonly table: WebAssembly.Table;
   readonly imports: WebAssembly.Imports;
@@ -33,6 +37,9 @@ export class Regions {
   private readonly host: RegionHost;
   private readonly queue = new Set<number>();
   private readonly heads = new Map<number, Set<number>>();
+  /** Meanings by instruction word, and the decoder that they are of: regions overlap, and words come again. */
+  private readonly lifted = new Map<number, Fragment>();
+  private liftedBy: Decoder | undefined;
   private free: number[] = [];
   private next = 0;
   /** Regions compiled since the machine was made. */
@@ -85,9 +92,20 @@ export class Regions {
     return new RegionEmitter(module, records, head, blocks).emit();
   }
   private lift(page: number, index: number): Fragment | undefined {
+    if (this.host.stopAt(page, index)) return undefined;
+    if (this.liftedBy !== this.host.decoder()) {
+      this.liftedBy = this.host.decoder();
+      this.lifted.clear();
+    }
     const word = this.host.memory.view.getUint32(RAM_BASE + page * PAGE_BYTES + index * 4, true);
-    const decoded = this.host.decoder.decode(word);
-    return decoded && liftConstant(decoded.clause, decoded.fields, this.host.fpCheck);
+    return this.lifted.get(word) ?? this.liftWord(word);
+  }
+  private liftWord(word: number): Fragment | undefined {
+    const decoded = this.host.decoder().decode(word);
+    const fragment = decoded && liftConstant(decoded.clause, decoded.fields, this.host.fpCheck);
+    if (this.lifted.size >= LIFTED_MAX) this.lifted.clear();
+    if (fragment) this.lifted.set(word, fragment);
+    return fragment;
   }
 
   private install(record: number, region: WebAssembly.ExportValue | undefined): void {

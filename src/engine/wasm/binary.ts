@@ -21,7 +21,7 @@ export class ByteWriter {
     this.bytes = bigger;
   }
   u8(value: number): void {
-    this.room(1);
+    if (this.length === this.bytes.length) this.room(1);
     this.bytes[this.length++] = value;
   }
   raw(data: ArrayLike<number>): void {
@@ -32,6 +32,10 @@ export class ByteWriter {
   /** Unsigned LEB128 of a value below 2^32. */
   u32(value: number): void {
     let rest = value >>> 0;
+    if (rest < 0x80) {
+      this.u8(rest);
+      return;
+    }
     while (rest >= 0x80) {
       this.u8((rest & 0x7f) | 0x80);
       rest >>>= 7;
@@ -109,6 +113,10 @@ export class ModuleWriter {
       this.importIndex.set(field, index);
     }
     return index;
+  }
+  /** Index of the function that was, or will be, the nth added; all imports must have been named. */
+  ownFunc(nth: number): number {
+    return this.imports.length + nth;
   }
   /** Adds an exported function; `code` is its local declarations and expression, without the final `end`. */
   func(name: string, type: FuncType, code: Uint8Array): void {

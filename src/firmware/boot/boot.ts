@@ -6,6 +6,7 @@
  */
 import { encodeFdt } from '../../tables/fdt/encode.ts';
 import type { FdtTree } from '../../tables/fdt/tree.ts';
+import { type AcpiHandover, layOutAcpi } from './acpi.ts';
 import { BootError, sizeText } from './error.ts';
 import { type Range, readDeviceTree, withHandover } from './handover.ts';
 import { checkPageSize, type ImageHeader, parseImage } from './image.ts';
@@ -29,13 +30,17 @@ export interface BootOptions {
   /** A tree made for the board, or the bytes of one that the user supplied. */
   readonly deviceTree: FdtTree | Uint8Array;
   readonly ram: Range;
+  /** ACPI tables beside the device tree, or with next to nothing in it. */
+  readonly acpi?: AcpiHandover;
   /** Translation granules the processor has; a kernel built for another is refused. */
   readonly pageSizesBytes?: readonly number[];
 }
 
 /** Bytes to be at a place before the guest starts. */
 export interface Segment {
-  readonly what: 'kernel' | 'initrd' | 'dtb';
+  readonly what: 'kernel' | 'initrd' | 'dtb' | 'acpi' | 'efi';
+  /** Which one, where there are several: the signature of an ACPI table, the name of an EFI structure. */
+  readonly name?: string;
   readonly addrPa: bigint;
   readonly bytes: Uint8Array;
 }
@@ -114,15 +119,19 @@ export function planBoot(options: BootOptions): BootPlan {
   const image = parseImage(kernel);
   if (pageSizesBytes !== undefined) checkPageSize(image, pageSizesBytes);
   const tree = deviceTree instanceof Uint8Array ? readDeviceTree(deviceTree) : deviceTree;
+  const acpi = options.acpi === undefined ? undefined : layOutAcpi(options.acpi, ram);
+  const free = acpi?.below ?? ram;
 
-  const { startPa, endPa } = placeKernel(image, ram);
-  const initrdPa = placeInitrd(initrd, endPa, ram);
+  const { startPa, endPa } = placeKernel(image, free);
+  const initrdPa = placeInitrd(initrd, endPa, free);
   const initrdRange = initrd === undefined ? undefined : { addrPa: initrdPa, sizeBytes: initrd.length };
-  const dtb = encodeFdt(withHandover(tree, { ram, initrd: initrdRange, append }));
-  const dtbPa = placeDeviceTree(dtb, initrdPa + BigInt(initrd?.length ?? 0), ram);
+  const describedRam = options.acpi?.alone ? undefined : ram;
+  const handover = { ram: describedRam, initrd: initrdRange, append, chosen: acpi?.chosen };
+  const dtb = encodeFdt(withHandover(tree, handover));
+  const dtbPa = placeDeviceTree(dtb, initrdPa + BigInt(initrd?.length ?? 0), free);
 
   const segments: Segment[] = [{ what: 'kernel', addrPa: startPa, bytes: kernel }];
   if (initrd !== undefined) segments.push({ what: 'initrd', addrPa: initrdPa, bytes: initrd });
-  segments.push({ what: 'dtb', addrPa: dtbPa, bytes: dtb });
+  segments.push({ what: 'dtb', addrPa: dtbPa, bytes: dtb }, ...(acpi?.segments ?? []));
   return { segments, entryPa: startPa, dtbPa, x0: dtbPa, x1: 0n, x2: 0n, x3: 0n, image };
 }

@@ -9,6 +9,7 @@ import {
   copyNode,
   type FdtNode,
   type FdtTree,
+  type FdtValue,
   fdtNode,
   fdtValue,
   readStrings,
@@ -25,10 +26,13 @@ export interface Range {
 
 /** What is known only when everything has its place. */
 export interface Handover {
-  readonly ram: Range;
+  /** Undefined for a tree that is to say nothing about memory, because a memory map does. */
+  readonly ram: Range | undefined;
   readonly initrd: Range | undefined;
   /** Kernel command line; undefined keeps what the tree has. */
   readonly append: string | undefined;
+  /** More properties of `/chosen`. */
+  readonly chosen?: Readonly<Record<string, FdtValue>> | undefined;
 }
 
 /**
@@ -60,17 +64,16 @@ function isMemoryNode({ name, properties }: FdtNode): boolean {
 }
 
 /**
- * A copy of the tree with one memory node for the RAM there is and `/chosen` filled in; the original is unchanged.
+ * A copy of the tree with one memory node for the RAM there is, or none, and `/chosen` filled in; the original is
+ * unchanged.
  *
  * An initrd that the tree names from an earlier boot is removed when there is none now.
  */
-export function withHandover(tree: FdtTree, { ram, initrd, append }: Handover): FdtTree {
+export function withHandover(tree: FdtTree, { ram, initrd, append, chosen: more = {} }: Handover): FdtTree {
   const root = copyNode(tree.root);
   const cellCounts = rootCellCounts(root);
-  const reg = sizedCells([ram.addrPa, cellCounts.address], [BigInt(ram.sizeBytes), cellCounts.size]);
-  const memory = fdtNode(`memory@${ram.addrPa.toString(16)}`, { device_type: 'memory', reg });
   const others = root.children.filter((child) => !isMemoryNode(child));
-  root.children.splice(0, root.children.length, memory, ...others);
+  root.children.splice(0, root.children.length, ...(ram === undefined ? [] : [memoryNode(ram, cellCounts)]), ...others);
 
   let chosen = root.children.find(({ name }) => name === 'chosen');
   if (chosen === undefined) {
@@ -85,5 +88,11 @@ export function withHandover(tree: FdtTree, { ram, initrd, append }: Handover): 
     properties.set('linux,initrd-start', fdtValue(initrd.addrPa));
     properties.set('linux,initrd-end', fdtValue(initrd.addrPa + BigInt(initrd.sizeBytes)));
   }
+  for (const [name, value] of Object.entries(more)) properties.set(name, fdtValue(value));
   return { ...tree, root };
+}
+
+function memoryNode({ addrPa, sizeBytes }: Range, cellCounts: { address: number; size: number }): FdtNode {
+  const reg = sizedCells([addrPa, cellCounts.address], [BigInt(sizeBytes), cellCounts.size]);
+  return fdtNode(`memory@${addrPa.toString(16)}`, { device_type: 'memory', reg });
 }

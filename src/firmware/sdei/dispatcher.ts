@@ -101,9 +101,9 @@ export class SdeiDispatcher {
   apply(operation: Operation, record: EventRecord, pe: number): Transition {
     const handler = this.handlerOf(record, pe);
     const made = transition(operation, handler.state);
-    const changed = made.next !== handler.state;
+    const before = handler.state;
     handler.state = made.next;
-    if (changed || operation === 'DISPATCH') this.host.moved(pe, record.event.number, operation, made.next);
+    if (before !== made.next) this.host.moved(pe, record.event.number, operation, made.next, before);
     return made;
   }
 
@@ -141,6 +141,7 @@ export class SdeiDispatcher {
     if (!(handler.state & 1)) return false;
     if (handler.line === level) return true;
     handler.line = level;
+    this.host.wireMoved?.(intid, level, pe);
     if (level && handler.edge) handler.latch = true;
     this.evaluate();
     return true;
@@ -273,8 +274,10 @@ export class SdeiDispatcher {
     this.abandon(pe);
     for (const record of this.events) {
       if (record.event.type === 'shared') continue;
-      if (record.handlers[pe]!.state !== 0) this.giveInterrupt(record, pe);
+      const { state } = record.handlers[pe]!;
+      if (state !== 0) this.giveInterrupt(record, pe);
       record.handlers[pe] = freshHandler();
+      if (state !== 0) this.host.moved(pe, record.event.number, 'UNREGISTER', 0, state);
     }
     this.pes[pe] = freshPe();
     this.evaluate();

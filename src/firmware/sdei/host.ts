@@ -53,5 +53,7 @@ export interface SdeiHost {
   /** Something worth a line in the log. */
   notice(pe: number, message: string): void;
   /** The handler state of an event changed, on a PE or by a call from it. */
-  moved(pe: number, event: number, operation: Operation, state: HandlerState): void;
+  moved(pe: number, event: number, operation: Operation, state: HandlerState, before: HandlerState): void;
+  /** The wire of an interrupt that the firmware has taken changed. */
+  wireMoved?(intid: number, level: boolean, pe: number): void;
 }

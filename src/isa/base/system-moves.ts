@@ -19,6 +19,14 @@ const at =
   (el: number) =>
   (b: Builder): Val =>
     b.eq(b.get(PE_STATE.EL), b.i32(el));
+/** HCR_EL2.TVM and TRVM: writes and reads of the virtual memory controls by EL1 trap to EL2. */
+const HCR_TVM = 1n << 26n;
+const HCR_TRVM = 1n << 30n;
+/** At EL1, while a bit of HCR_EL2 is 0. */
+const untrapped =
+  (bit: bigint) =>
+  (b: Builder): Val =>
+    b.and(at(1)(b), b.eq(b.and(b.get(place('HCR_EL2')), b.i64(bit)), b.i64(0)));
 /** SP_EL0 has its own place, and may be named, only while another stack pointer is selected. */
 const otherStackPointer = (b: Builder): Val => b.and(aboveEl0(b), b.get(PE_STATE.SPSel));
 
@@ -73,7 +81,6 @@ function plain(name: string, readable: Condition, writable: Condition): readonly
 }
 
 const DAIF_BITS = 0x3c0;
-const DAIF_D = 1 << 9;
 
 const DAIF_WRITE = row('DAIF', 0, {
   asm: 'msr daif, {Rt:x}',
@@ -81,7 +88,7 @@ const DAIF_WRITE = row('DAIF', 0, {
     const value = b.x('Rt');
     const masks = b.and(b.trunc(value), b.i32(DAIF_BITS));
     // An asserted interrupt might be let in, and clearing D may start software step: both are the helper's.
-    const unmasksD = b.and(b.and(b.get(PE_STATE.DAIF), b.xor(masks, b.i32(-1))), b.i32(DAIF_D));
+    const unmasksD = b.and(b.and(b.get(PE_STATE.DAIF), b.xor(masks, b.i32(-1))), b.get(PE_DERIVED.debugMask));
     const cause = b.or(b.get(PE_DERIVED.interruptPending), unmasksD);
     b.if(
       b.and(aboveEl0(b), b.eq(cause, b.i32(0))),
@@ -108,4 +115,8 @@ export const SYSTEM_MOVES: readonly Clause[] = [
   ...plain('TPIDR_EL2', at(2), at(2)),
   ...plain('ELR_EL1', at(1), at(1)),
   read('SPSR_EL1', at(1), (b) => b.get(place('SPSR_EL1'))),
+  ...plain('FAR_EL1', untrapped(HCR_TRVM), untrapped(HCR_TVM)),
+  ...['ESR_EL1', 'TTBR0_EL1', 'TTBR1_EL1'].map((name) =>
+    read(name, untrapped(HCR_TRVM), (b) => b.get(place(name))),
+  ),
 ];

@@ -29,16 +29,22 @@ const HINTS: readonly Clause[] = [
   hint('WFE', '0000', '010', HELPERS.waitForEvent),
   hint('WFI', '0000', '011', HELPERS.waitForInterrupt),
   hint('SEV', '0000', '100', HELPERS.sendEvent),
-  hint('SEVL', '0000', '101', HELPERS.sendEventLocal),
+  insn('SEVL', `${SYSTEM} 0 00 011 0010 0000 101 11111`, {
+    asm: 'hint #0x5',
+    lift: (b) => b.set(PE_STATE.eventRegister, b.i32(1)),
+  }),
   hint('ESB', '0010', '000', HELPERS.errorBarrier, { feature: 'FEAT_RAS' }),
 ];
 
-/** DSB and DMB order nothing on one thread: every access is complete when the instruction that made it ends. */
+/**
+ * DSB and DMB order nothing on one thread: every access is complete when the instruction that made it ends. So does ISB:
+ * what an MSR changes holds for the next instruction, and decoded instructions are never stale.
+ */
 const BARRIERS: readonly Clause[] = [
   insn('CLREX', `${SYSTEM} 0 00 011 0011 CRm:4 010 11111`, {
     asm: 'clrex{CRm:unless15}',
     dynamic: ['CRm'],
-    lift: (b) => void b.call(HELPERS.clearExclusive),
+    lift: (b) => b.set(PE_STATE.exclusiveValid, b.i32(0)),
   }),
   insn('DSB', `${SYSTEM} 0 00 011 0011 CRm:4 100 11111`, {
     asm: 'dsb {CRm:barrier}',
@@ -53,7 +59,7 @@ const BARRIERS: readonly Clause[] = [
   insn('ISB', `${SYSTEM} 0 00 011 0011 CRm:4 110 11111`, {
     asm: 'isb{CRm:unless15}',
     dynamic: ['CRm'],
-    lift: (b) => void b.call(HELPERS.instructionBarrier),
+    lift: () => {},
   }),
   insn('SB', `${SYSTEM} 0 00 011 0011 (0000) 111 11111`, { asm: 'sb', feature: 'FEAT_SB', lift: () => {} }),
 ];
@@ -76,14 +82,11 @@ function msrImmediate(
   });
 }
 
-/** PSTATE.D in bit 9, where DAIF has it. */
-const DAIF_D = 1 << 9;
-
 /**
  * Changing masks needs no helper above EL0 while no interrupt is asserted that the change could let in. Clearing D
- * does, because it can start software step.
+ * does while the debug unit is in use, because it can start software step.
  */
-const PSTATE_FIELDS: readonly Clause[] = [
+export const PSTATE_FIELDS: readonly Clause[] = [
   msrImmediate('UAO', '000', '011', undefined, { feature: 'FEAT_UAO' }),
   msrImmediate('PAN', '000', '100', undefined, { feature: 'FEAT_PAN' }),
   msrImmediate('SPSel', '000', '101'),
@@ -94,10 +97,19 @@ const PSTATE_FIELDS: readonly Clause[] = [
   msrImmediate('DAIFClr', '011', '111', (b, viaHelper) => {
     const old = b.get(PE_STATE.DAIF);
     const cleared = b.and(old, b.shl(b.imm('imm'), 6));
-    const cause = b.or(b.get(PE_DERIVED.interruptPending), b.and(cleared, b.i32(DAIF_D)));
+    const cause = b.or(b.get(PE_DERIVED.interruptPending), b.and(cleared, b.get(PE_DERIVED.debugMask)));
     b.if(b.or(b.eq(b.get(PE_STATE.EL), b.i32(0)), b.ne(cause, b.i32(0))), viaHelper);
     b.set(PE_STATE.DAIF, b.xor(old, cleared));
   }),
+];
+
+/** The same fields, always through the helper. */
+export const PSTATE_FIELDS_HELPED: readonly Clause[] = [
+  msrImmediate('UAO', '000', '011', undefined, { feature: 'FEAT_UAO' }),
+  msrImmediate('PAN', '000', '100', undefined, { feature: 'FEAT_PAN' }),
+  msrImmediate('SPSel', '000', '101'),
+  msrImmediate('DAIFSet', '011', '110'),
+  msrImmediate('DAIFClr', '011', '111'),
 ];
 
 const SYSREG_FIELDS = ['op1', 'CRn', 'CRm', 'op2'] as const;

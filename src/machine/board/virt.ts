@@ -27,6 +27,9 @@ export const VIRT_MEMORY_MAP = {
   fwCfg: region(0x0902_0000n, 0x18),
   pl061: region(0x0903_0000n, 0x1000),
   securePl011: region(0x0904_0000n, 0x1000),
+  ged: region(0x0908_0000n, 4),
+  watchdogControl: region(0x090d_0000n, 0x1000),
+  watchdogRefresh: region(0x090e_0000n, 0x1000),
   virtioMmio: region(0x0a00_0000n, 32 * 0x200),
   platformBus: region(0x0c00_0000n, 0x0200_0000),
   secureRam: region(0x0e00_0000n, 0x0100_0000),
@@ -40,7 +43,7 @@ export const VIRTIO_MMIO_STRIDE_BYTES = 0x200;
 /** Number of virtio-mmio transports; each answers, whether there is a device behind it or not. */
 export const VIRTIO_MMIO_SLOTS = 32;
 
-/** Interrupt ids (INTID): 16..31 are PPIs, one per PE; from 32 on SPIs. All are level-sensitive but virtio's. */
+/** Interrupt ids (INTID): 16..31 are PPIs, one per PE; from 32 on SPIs. Level-sensitive all but virtio's and GED's. */
 export const VIRT_INTIDS = {
   PMU: 23,
   GIC_MAINTENANCE: 25,
@@ -52,6 +55,8 @@ export const VIRT_INTIDS = {
   PL011: 33,
   PL031: 34,
   PL061: 39,
+  ACPI_GED: 41,
+  WATCHDOG: 44,
   VIRTIO_MMIO_0: 48,
 } as const;
 
@@ -72,6 +77,7 @@ export function virtAffinity(pe: number): bigint {
 const PHANDLE_CLOCK = 0x8000;
 const PHANDLE_GIC = 0x8001;
 const PHANDLE_GPIO = 0x8002;
+const PHANDLE_ITS = 0x8003;
 const PHANDLE_CPU_0 = 0x8100;
 
 /** Flags of an interrupt specifier (third cell of `interrupts`). */
@@ -105,10 +111,14 @@ export interface VirtDeviceTreeOptions {
   readonly cpu: 'full' | 'cortex-a57';
   /** Instruction that reaches PSCI; null leaves the node out, as when the guest's own EL3 firmware answers. */
   readonly psciConduit: 'smc' | 'hvc' | null;
+  /** How the watchdog signals, if there is one: see `MachineOptions.watchdog`. */
+  readonly watchdog?: 'edge' | 'level';
   /** The firmware offers SDEI, by the instruction that reaches PSCI; default false. */
   readonly sdei?: boolean;
   /** Architecture version of the GIC; default 3. */
   readonly gic?: 2 | 3;
+  /** A GICv3 has its ITS; default true. */
+  readonly its?: boolean;
   /** Kernel command line. */
   readonly bootargs?: string;
   /** `/chosen/rng-seed`; null leaves it out, undefined is `RNG_SEED_DEFAULT`. */
@@ -156,8 +166,19 @@ function sdeiNode(method: 'smc' | 'hvc'): FdtNode {
   return fdtNode('firmware', {}, [fdtNode('sdei', { compatible: 'arm,sdei-1.0', method })]);
 }
 
-function gicNode(version: 2 | 3): FdtNode {
-  if (version === 2) {
+/** Below the GIC's node, so that a device can name it in `msi-parent` (arm,gic-v3.yaml of the DT bindings). */
+function itsNode(): FdtNode {
+  return fdtNode('its@8080000', {
+    compatible: 'arm,gic-v3-its',
+    'msi-controller': true,
+    '#msi-cells': 1,
+    reg: dtReg(VIRT_MEMORY_MAP.gits),
+    phandle: PHANDLE_ITS,
+  });
+}
+
+function gicNode({ gic = 3, its = true }: VirtDeviceTreeOptions): FdtNode {
+  if (gic === 2) {
     return fdtNode('intc@8000000', {
       compatible: 'arm,cortex-a15-gic',
       reg: dtReg(VIRT_MEMORY_MAP.gicd, VIRT_MEMORY_MAP.gicc),
@@ -169,7 +190,7 @@ function gicNode(version: 2 | 3): FdtNode {
       phandle: PHANDLE_GIC,
     });
   }
-  return fdtNode('intc@8000000', {
+  const properties: Parameters<typeof fdtNode>[1] = {
     compatible: 'arm,gic-v3',
     reg: dtReg(VIRT_MEMORY_MAP.gicd, VIRT_MEMORY_MAP.gicr),
     'interrupt-controller': true,
@@ -179,7 +200,8 @@ function gicNode(version: 2 | 3): FdtNode {
     '#size-cells': 2,
     ranges: true,
     phandle: PHANDLE_GIC,
-  });
+  };
+  return fdtNode('intc@8000000', properties, its ? [itsNode()] : []);
 }
 
 /** Flags of a PPI: with a GICv2 bits 15:8 name the PEs that have it (arm,gic.yaml of the DT bindings). */
@@ -252,6 +274,16 @@ function gpioNodes(): FdtNode[] {
   ];
 }
 
+/** arm,sbsa-gwdt.yaml of the DT bindings: the control frame first. QEMU's `virt` has none. */
+function watchdogNode(signal: 'edge' | 'level'): FdtNode {
+  const flags = signal === 'edge' ? DT_IRQ_EDGE_RISING : DT_IRQ_LEVEL_HIGH;
+  return fdtNode('watchdog@90d0000', {
+    compatible: 'arm,sbsa-gwdt',
+    reg: dtReg(VIRT_MEMORY_MAP.watchdogControl, VIRT_MEMORY_MAP.watchdogRefresh),
+    interrupts: cells(...dtInterrupt(VIRT_INTIDS.WATCHDOG, flags)),
+  });
+}
+
 function fwCfgNode(): FdtNode {
   return fdtNode('fw-cfg@9020000', {
     compatible: 'qemu,fw-cfg-mmio',
@@ -260,13 +292,19 @@ function fwCfgNode(): FdtNode {
   });
 }
 
+/** Registers and INTID of a virtio-mmio slot. */
+export function virtioMmioSlot(slot: number): { readonly region: Region; readonly intid: number } {
+  const basePa = VIRT_MEMORY_MAP.virtioMmio.basePa + BigInt(slot * VIRTIO_MMIO_STRIDE_BYTES);
+  return { region: region(basePa, VIRTIO_MMIO_STRIDE_BYTES), intid: VIRT_INTIDS.VIRTIO_MMIO_0 + slot };
+}
+
 function virtioNodes(): FdtNode[] {
   return Array.from({ length: VIRTIO_MMIO_SLOTS }, (_, slot) => {
-    const basePa = VIRT_MEMORY_MAP.virtioMmio.basePa + BigInt(slot * VIRTIO_MMIO_STRIDE_BYTES);
-    return fdtNode(`virtio_mmio@${basePa.toString(16)}`, {
+    const { region, intid } = virtioMmioSlot(slot);
+    return fdtNode(`virtio_mmio@${region.basePa.toString(16)}`, {
       compatible: 'virtio,mmio',
-      reg: dtReg({ basePa, sizeBytes: VIRTIO_MMIO_STRIDE_BYTES }),
-      interrupts: cells(...dtInterrupt(VIRT_INTIDS.VIRTIO_MMIO_0 + slot, DT_IRQ_EDGE_RISING)),
+      reg: dtReg(region),
+      interrupts: cells(...dtInterrupt(intid, DT_IRQ_EDGE_RISING)),
       'dma-coherent': true,
     });
   });
@@ -308,12 +346,13 @@ export function virtDeviceTree(options: VirtDeviceTreeOptions): FdtTree {
         reg: dtReg({ basePa: VIRT_MEMORY_MAP.ram.basePa, sizeBytes: ramSizeBytes }),
       }),
       cpusNode(options),
-      gicNode(options.gic ?? 3),
+      gicNode(options),
       timerNode(options),
       pmuNode(options),
       ...peripheralNodes(),
       ...gpioNodes(),
       fwCfgNode(),
+      ...(options.watchdog ? [watchdogNode(options.watchdog)] : []),
       ...virtioNodes(),
       ...extraNodes,
       chosenNode(options),

@@ -1,5 +1,6 @@
 /** A bare-metal program made of operations on a GICv3, which prints one number for each that gives one. */
 import { GICC_REGS as V2_GICC, GICD_REGS as V2_GICD } from '../../../src/devices/gicv2/maps.ts';
+import { GITS_REGS } from '../../../src/devices/gicv3/its/regs.ts';
 import { GICD_REGS, GICR_REGS } from '../../../src/devices/gicv3/maps.ts';
 import { assemble } from '../../../src/isa/text/index.ts';
 import { VIRT_MEMORY_MAP } from '../../../src/machine/board/virt.ts';
@@ -56,9 +57,14 @@ export class GicProgram {
 
   /** Physical address of a register by name, such as `GICR_IPRIORITYR0`. */
   private address(name: string, plus: number): number {
-    const { gicd, gicr, gicc } = VIRT_MEMORY_MAP;
+    const { gicd, gicr, gicc, gits } = VIRT_MEMORY_MAP;
     const v2 = this.gic === 2;
-    const frames = { GICD: [v2 ? V2_GICD : GICD_REGS, gicd], GICR: [GICR_REGS, gicr], GICC: [V2_GICC, gicc] } as const;
+    const frames = {
+      GICD: [v2 ? V2_GICD : GICD_REGS, gicd],
+      GICR: [GICR_REGS, gicr],
+      GICC: [V2_GICC, gicc],
+      GITS: [GITS_REGS, gits],
+    } as const;
     const [map, { basePa }] = frames[name.slice(0, 4) as keyof typeof frames];
     const base = Number(basePa);
     const rows = map.registers as Record<string, { at: number; first?: number; sizeBytes: number } | undefined>;
@@ -76,6 +82,19 @@ export class GicProgram {
       byte ? 'strb w0, [x1]' : 'str w0, [x1]',
       'dsb sy',
     );
+    return this;
+  }
+
+  /** Stores a word to memory. */
+  mem(addrPa: number, value: number): this {
+    this.emit(...load('w1', addrPa), ...load('w0', value), 'str w0, [x1]', 'dsb sy');
+    return this;
+  }
+
+  /** Prints a word of memory. */
+  rdMem(addrPa: number): this {
+    this.emit(...load('w1', addrPa), 'ldr w0, [x1]');
+    this.result(`memory at 0x${addrPa.toString(16)}`);
     return this;
   }
 

@@ -1,5 +1,6 @@
 /** What is asked of the GIC, here and under QEMU. */
 import { GicProgram, type Level } from './program.ts';
+import { lpis } from './scenes-lpi.ts';
 
 const LOWER: readonly Level[] = ['S_EL1', 'NS_EL1', 'NS_EL2'];
 const GROUPS = ['G0', 'G1S', 'G1NS'] as const;
@@ -452,6 +453,8 @@ export function gicProgram(el3: boolean): GicProgram {
   states(p, el3);
   sgis(p, el3);
   corners(p, el3);
+  open(p, el3);
+  lpis(p, el3);
   if (el3) {
     views(p);
     oneWay(p);

@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { resultLine } from './report.ts';
+import { runCase } from './runner.ts';
+import { CASES, type OwnDispatcher, ownDispatcher } from './suite.ts';
+
+const IMPLEMENTATIONS: readonly OwnDispatcher[] = [
+  { profile: 'spec' },
+  { profile: 'tf-a' },
+  { profile: 'spec', version: '1.1' },
+  { profile: 'spec', el3: false },
+  { profile: 'spec', el2: true },
+  { profile: 'tf-a', el2: true },
+];
+
+describe.each(IMPLEMENTATIONS)('conformance of the dispatcher, $profile, %o', (own) => {
+  const implementation = ownDispatcher(own);
+  it('every sentence holds', () => {
+    const results = CASES.map((c) => runCase(c, implementation));
+    expect(results.filter(({ status }) => status === 'FAIL').map(resultLine)).toEqual([]);
+    expect(results.filter(({ status }) => status === 'PASS').length).toBeGreaterThan(120);
+  });
+});
+
+it('names of cases are unique', () => {
+  const names = CASES.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+});

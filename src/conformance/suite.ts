@@ -1,0 +1,62 @@
+/** The conformance suite for dispatchers of the Software Delegated Exception Interface. */
+import { CHOICES, type SdeiProfile } from '../firmware/sdei/choices.ts';
+import { SDEI_VERSIONS, type SdeiVersion } from '../firmware/sdei/functions.ts';
+import type { ConformanceCase } from './case.ts';
+import { BINDING } from './cases/binding.ts';
+import { COMPLETION } from './cases/completion.ts';
+import { DELIVERY, POWER, RESET } from './cases/delivery.ts';
+import { DISPATCH } from './cases/dispatch.ts';
+import { FRESH, INTERFACE, MASK } from './cases/interface.ts';
+import { INFO, REGISTER } from './cases/register.ts';
+import { ROBUSTNESS } from './cases/robustness.ts';
+import { PRIORITY, UNREGISTER } from './cases/running.ts';
+import type { Implementation } from './runner.ts';
+
+/** Every case, in the order of the report. Names are unique. */
+export const CASES: readonly ConformanceCase[] = [
+  INTERFACE,
+  FRESH,
+  MASK,
+  REGISTER,
+  INFO,
+  BINDING,
+  DISPATCH,
+  COMPLETION,
+  UNREGISTER,
+  PRIORITY,
+  DELIVERY,
+  RESET,
+  POWER,
+  ROBUSTNESS,
+].flatMap(({ cases }) => cases);
+
+/** How the machine with this firmware's own dispatcher is set up. */
+export interface OwnDispatcher {
+  readonly profile: SdeiProfile;
+  readonly version?: SdeiVersion;
+  /** The client is EL2; default EL1. */
+  readonly el2?: boolean;
+  /** Without EL3 the conduit is HVC and the interrupt controller has one security state; default true. */
+  readonly el3?: boolean;
+}
+
+/** The dispatcher of this firmware, on the default board. */
+export function ownDispatcher({ profile, version = '1.0', el2 = false, el3 = true }: OwnDispatcher): Implementation {
+  return {
+    target: {
+      clientEl: el2 ? 2 : 1,
+      conduit: el3 || el2 ? 'smc' : 'hvc',
+      version: SDEI_VERSIONS[version],
+      policy: CHOICES[profile],
+      events: { privateNormal: 3000, privateCritical: 3001, sharedNormal: 3002, sharedCritical: 3003 },
+      freePpis: [16, 17, 18, 19, 20, 21],
+      freeSpis: [100, 101, 102, 103, 104, 105, 106, 107, 108, 109],
+    },
+    lacks: {
+      ...(el2 ? {} : { EL2: 'the client is EL1 on this machine' }),
+      AArch32: 'this machine has no AArch32',
+      'a Secure interrupt': 'every interrupt of this board is Non-secure when the client starts',
+    },
+    machine: { el2, el3, sdei: { profile, version } },
+  };
+}

@@ -1,0 +1,87 @@
+import { MachineError } from '../errors.ts';
+import type { Machine } from '../machine.ts';
+import { saveSnapshot } from '../snapshot-file/files.ts';
+import { decodePlain, encodePlain } from '../snapshot-file/plain.ts';
+import type { Codec } from '../snapshot-file/sections.ts';
+import { type RecordEntry, recordingEnd, recordingEntries, recordingHead } from './recording.ts';
+
+/** Steps from one checkpoint to the next when nothing else is asked for: about a second of a fast run. */
+export const CHECKPOINT_STEPS = 100_000_000;
+
+/** How a recording is made. */
+export interface RecorderOptions {
+  readonly codec: Codec;
+  /** Takes the bytes of the file, front to back. */
+  readonly write: (bytes: Uint8Array) => void;
+  /** A checkpoint whenever the count of steps is a multiple of this; default `CHECKPOINT_STEPS`. */
+  readonly everySteps?: number;
+}
+
+/** Writes down what enters a machine from outside. One machine has one recorder at a time. */
+export class Recorder {
+  readonly #machine: Machine;
+  readonly #write: (bytes: Uint8Array) => void;
+  readonly #everySteps: number;
+  #entries: RecordEntry[] = [];
+  #open = true;
+
+  private constructor(machine: Machine, { write, everySteps = CHECKPOINT_STEPS }: RecorderOptions) {
+    this.#machine = machine;
+    this.#write = write;
+    this.#everySteps = everySteps;
+  }
+
+  /**
+   * Begins a recording, between two calls of `run`; the machine must not run before the promise is kept.
+   *
+   * @throws MachineError `E_RECORD` when the machine is recorded already or the distance of checkpoints is no number of
+   * steps; `E_SNAPSHOT_FILE` for a disk that cannot be kept
+   */
+  static async begin(machine: Machine, options: RecorderOptions): Promise<Recorder> {
+    const { everySteps = CHECKPOINT_STEPS } = options;
+    if (!Number.isSafeInteger(everySteps) || everySteps < 1)
+      throw new MachineError('E_RECORD', `record: a checkpoint each ${everySteps} steps. Give a whole number from 1.`);
+    if (machine.outside.listener) throw new MachineError('E_RECORD', 'record: the machine is recorded already.');
+    const recorder = new Recorder(machine, options);
+    const start = await saveSnapshot(machine, machine.snapshot(), options.codec);
+    for (const piece of recordingHead(start)) options.write(piece);
+    machine.outside.begin();
+    machine.outside.listener = (place, { kind, data }) => {
+      // A copy: whoever gave the bytes may change them.
+      recorder.#entries.push({ place, action: { kind, data: decodePlain(encodePlain(data)) } });
+    };
+    recorder.#schedule();
+    return recorder;
+  }
+
+  #schedule(): void {
+    const { steps } = this.#machine;
+    const next = (Math.floor(steps / this.#everySteps) + 1) * this.#everySteps;
+    this.#machine.at(next, () => {
+      if (!this.#open) return;
+      this.#checkpoint();
+      this.#schedule();
+    });
+  }
+  #checkpoint(): void {
+    this.#entries.push({ place: this.#machine.outside.place, digests: this.#machine.digests() });
+  }
+
+  /** Writes what was noted since the last time: what is written is kept when the process is killed. */
+  flush(): void {
+    if (this.#entries.length === 0) return;
+    const entries = this.#entries;
+    this.#entries = [];
+    for (const piece of recordingEntries(entries)) this.#write(piece);
+  }
+
+  /** Ends the recording with a checkpoint, between two calls of `run`. */
+  end(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#machine.outside.listener = undefined;
+    this.#checkpoint();
+    this.flush();
+    for (const piece of recordingEnd()) this.#write(piece);
+  }
+}
