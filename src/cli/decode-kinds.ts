@@ -20,7 +20,7 @@ export interface DecodedPart {
   /** Where it begins in the file, in bytes. */
   readonly offset: number;
   readonly sizeBytes: number;
-  /** For printing; undefined when nothing could be read. Its offsets count from the start of the part. */
+  /** For printing; undefined when nothing could be read. Its offsets count from the start of the file. */
   readonly tree: TreeNode | undefined;
   /** False when the nodes of the tree do not know where they came from. */
   readonly hasOffsets: boolean;
@@ -44,6 +44,13 @@ const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.b
 
 const shifted = (findings: readonly Finding[], by: number): Finding[] =>
   findings.map((finding) => ({ ...finding, offset: finding.offset + by }));
+
+/** A tree whose offsets count from `by` bytes earlier. */
+function treeAt(tree: TreeNode, by: number): TreeNode {
+  if (by === 0) return tree;
+  const children = tree.children?.map((child) => treeAt(child, by));
+  return { ...tree, offset: tree.offset + by, ...(children === undefined ? {} : { children }) };
+}
 
 /** Bytes that are looked at to tell text from anything else. */
 const SAMPLE_BYTES = 65536;
@@ -82,7 +89,7 @@ function decodeTables(bytes: Uint8Array): DecodedPart[] {
       what: signature === 'RSD ' ? 'ACPI root pointer (RSDP)' : `ACPI table ${signature}`,
       offset,
       sizeBytes: own.length,
-      tree,
+      tree: treeAt(tree, offset),
       hasOffsets: true,
       value,
       findings: shifted(findings, offset),
@@ -100,7 +107,7 @@ function decodeRecords(bytes: Uint8Array, options: DescribeOptions): DecodedPart
     const followed = length >= 128 && length < rest.length && looksLikeRecord(rest.subarray(length));
     const own = followed ? rest.subarray(0, length) : rest;
     const { value, findings } = decodeRecord(own);
-    const tree = value && describeRecord(value, 0, options);
+    const tree = value && describeRecord(value, offset, options);
     const found = shifted(findings, offset);
     parts.push({ what: 'CPER record', offset, sizeBytes: own.length, tree, hasOffsets: true, value, findings: found });
     offset += own.length;

@@ -68,6 +68,7 @@ describe('unmaskable decode', () => {
 
   it('several tables or records in one file are each printed, with where they begin', async () => {
     expect((await decode('tables.bin')).out).toContain('tables.bin: ACPI table SDEI at offset 0x0024, 36 bytes');
+    expect((await decode('tables.bin')).out.split('\n').at(-2)).toMatch(/^0044 /);
     expect((await decode('records.bin')).out).toContain('records.bin: CPER record at offset 0x00ea, 234 bytes');
   });
 

@@ -15,7 +15,15 @@ export class UsageError extends Error {
 }
 
 /** Names of the errors by which the library reports a mistake of its user rather than one of its own. */
-const USER_ERROR_NAMES: ReadonlySet<string> = new Set(['UsageError', 'MachineError', 'BootError', 'GicError']);
+const USER_ERROR_NAMES: ReadonlySet<string> = new Set([
+  'UsageError',
+  'MachineError',
+  'BootError',
+  'GicError',
+  'CperError',
+  'AcpiError',
+  'HostedError',
+]);
 
 /** True when `error` is the user's mistake (exit 2), false when it is ours (exit 70). */
 export function isUserError(error: unknown): error is Error {

@@ -57,8 +57,8 @@ export interface Gic {
   /** The level of an input wire; `pe` says whose for INTID 16 to 31. */
   setLine(intid: number, level: boolean, pe?: number): void;
   /**
-   * The level of an interrupt line from outside of the machine, which stays until it is set again. A device of the board
-   * that drives the same line goes on doing so.
+   * The level of an interrupt line from outside of the machine, which stays until it is set again. A device of the
+   * board that drives the same line goes on doing so.
    *
    * @param intid - 16 to 31 for a PPI of `pe`, default 0; 32 and up for an SPI
    * @throws GicError `E_LINE` for what is no line

@@ -39,7 +39,8 @@ describe.skipIf(!haveGuests).each(MACHINES)(
       expect(guest.text).toContain('(indirect, esz 8, psz 64K, shr 1)');
       expect(guest.text).toContain('GICv3: using LPI property table @');
       const tables = guest.text.match(/GICv3: CPU\d: using allocated LPI pending table @/g);
-      expect(tables).toEqual(Array.from({ length: cpus }, (_, n) => `GICv3: CPU${n}: using allocated LPI pending table @`));
+      const expected = (pe: number) => `GICv3: CPU${pe}: using allocated LPI pending table @`;
+      expect(tables).toEqual(Array.from({ length: cpus }, (_, pe) => expected(pe)));
     });
 
     it('works on all of them at once', () => {

@@ -14,6 +14,7 @@ import {
   type TraceSink,
 } from './records.ts';
 
+/** Columns of a step count: runs of some minutes stay aligned, longer ones shift. */
 const STEP_COLUMNS = 12;
 /** Up to here values are written as decimal: event numbers, INTIDs, small codes. */
 const DECIMAL_MAX = 0xffffn;

@@ -31,6 +31,8 @@ interface PeLpis {
   end: number;
   /** A bit for each INTID, enabled or not. */
   readonly pending: Int32Array;
+  /** Bits set in `pending`: nobody looks for what is not there. */
+  count: number;
   /** Priorities of those that are enabled; follows from `pending` and the configuration. */
   readonly wanted: PriorityTree;
 }
@@ -49,6 +51,8 @@ export class Lpis {
   readonly #pes: readonly PeLpis[];
   /** The cached byte of each INTID, or UNKNOWN. */
   readonly #configs = new Int16Array(LPI_END).fill(UNKNOWN);
+  /** The INTIDs that have one. */
+  readonly #cached = new Set<number>();
 
   constructor(core: GicCore, ram: DeviceRam) {
     this.#core = core;
@@ -59,6 +63,7 @@ export class Lpis {
       pendbaser: [0, 0],
       end: LPI_FIRST,
       pending: new Int32Array(LPI_END / 32),
+      count: 0,
       wanted: new PriorityTree(),
     }));
   }
@@ -95,8 +100,8 @@ export class Lpis {
     if (on) this.#readPendingTable(pe);
     else {
       this.#writePendingTable(pe);
-      lpis.pending.fill(0);
-      if (this.#pes.every(({ enabled }) => !enabled)) this.#configs.fill(UNKNOWN);
+      forget(lpis);
+      if (this.#pes.every(({ enabled }) => !enabled)) this.#forgetConfigs();
     }
     this.#derive(pe);
     this.#publish(pe);
@@ -113,13 +118,15 @@ export class Lpis {
   }
 
   #readPendingTable(pe: number): void {
-    const { pending, pendbaser } = this.#pes[pe];
+    const lpis = this.#pes[pe];
+    const { pending, pendbaser } = lpis;
     const table = (pendbaser[1] & PTZ) !== 0 ? undefined : this.#pendingTable(pe);
     if (table === undefined) return;
     this.#ram.read(table.addrPa, table.sizeBytes).forEach((byte, n) => {
       const at = PENDING_SKIP_BYTES + n;
       pending[at >> 2] |= byte << (8 * (at & 3));
     });
+    lpis.count = intidsOf(lpis.pending).length;
   }
 
   #writePendingTable(pe: number): void {
@@ -134,6 +141,16 @@ export class Lpis {
   }
 
   // --- configuration ---
+
+  #setConfig(intid: number, byte: number): void {
+    this.#configs[intid] = byte;
+    this.#cached.add(intid);
+  }
+
+  #forgetConfigs(): void {
+    for (const intid of this.#cached) this.#configs[intid] = UNKNOWN;
+    this.#cached.clear();
+  }
 
   #configPa(pe: number, intid: number): number {
     const [low, high] = this.#pes[pe].propbaser;
@@ -150,7 +167,7 @@ export class Lpis {
 
   /** Stored priority, PRIORITY_IDLE when disabled. With two security states the byte has the Non-secure view. */
   #priority(pe: number, intid: number): number {
-    if (this.#configs[intid] === UNKNOWN) this.#configs[intid] = this.#readConfig(pe, intid);
+    if (this.#configs[intid] === UNKNOWN) this.#setConfig(intid, this.#readConfig(pe, intid));
     const config = this.#configs[intid];
     if ((config & CONFIG_ENABLE) === 0) return PRIORITY_IDLE;
     const priority = config & CONFIG_PRIORITY;
@@ -160,7 +177,7 @@ export class Lpis {
   /** INV: the configuration of one LPI is read anew, from the table of the PE. */
   invalidate(pe: number, intid: number): void {
     if (!this.#reaches(pe, intid)) return;
-    this.#configs[intid] = this.#readConfig(pe, intid);
+    this.#setConfig(intid, this.#readConfig(pe, intid));
     this.#pes.forEach((lpis, n) => {
       if (!isPending(lpis, intid)) return;
       lpis.wanted.set(intid, this.#priority(n, intid));
@@ -175,9 +192,10 @@ export class Lpis {
     const addrPa = this.#configPa(pe, LPI_FIRST);
     const there = this.#ram.contains(addrPa, lpis.end - LPI_FIRST);
     const table = there ? this.#ram.read(addrPa, lpis.end - LPI_FIRST) : undefined;
-    for (let intid = LPI_FIRST; intid < lpis.end; intid++) {
-      if (this.#configs[intid] === UNKNOWN) continue;
-      this.#configs[intid] = table === undefined ? this.#readConfig(pe, intid) : table[intid - LPI_FIRST];
+    if (!there)
+      this.#core.host.report(`INVALL: the LPI configuration table of PE ${pe} is not all in RAM; LPIs disabled`);
+    for (const intid of this.#cached) {
+      if (intid < lpis.end) this.#configs[intid] = table?.[intid - LPI_FIRST] ?? 0;
     }
     for (let n = 0; n < this.#pes.length; n++) {
       this.#derive(n);
@@ -197,6 +215,7 @@ export class Lpis {
     if (!lpis.enabled) return `GICR_CTLR.EnableLPIs of PE ${pe} is 0`;
     if (!this.#reaches(pe, intid)) return `LPI ${intid} is beyond GICR_PROPBASER.IDbits of PE ${pe}`;
     this.#core.observer?.(pe, 'raised', intid);
+    if (!isPending(lpis, intid)) lpis.count++;
     lpis.pending[intid >> 5] |= 1 << (intid & 31);
     lpis.wanted.set(intid, this.#priority(pe, intid));
     this.#publish(pe);
@@ -207,6 +226,7 @@ export class Lpis {
   clear(pe: number, intid: number): void {
     const lpis = this.#pes[pe];
     if (!isPending(lpis, intid)) return;
+    lpis.count--;
     lpis.pending[intid >> 5] &= ~(1 << (intid & 31));
     lpis.wanted.set(intid, PRIORITY_IDLE);
     this.#publish(pe);
@@ -238,6 +258,7 @@ export class Lpis {
       else dropped = `LPIs of PE ${from} were pending that PE ${to} does not take`;
     }
     for (const pe of [from, to]) {
+      this.#pes[pe].count = intidsOf(this.#pes[pe].pending).length;
       this.#derive(pe);
       this.#publish(pe);
     }
@@ -246,9 +267,9 @@ export class Lpis {
 
   /** Works out anew what follows from pending state, configuration and GICD_CTLR.DS; tells nobody. */
   #derive(pe: number): void {
-    const { pending, wanted } = this.#pes[pe];
-    wanted.clear();
-    for (let word = LPI_FIRST >> 5; word < pending.length; word++) {
+    const { pending, wanted, count } = this.#pes[pe];
+    if (wanted.first().priority !== PRIORITY_IDLE) wanted.clear();
+    for (let word = LPI_FIRST >> 5; count > 0 && word < pending.length; word++) {
       for (let left = pending[word]; left !== 0; left &= left - 1) {
         const intid = word * 32 + 31 - Math.clz32(left & -left);
         wanted.set(intid, this.#priority(pe, intid));
@@ -278,20 +299,14 @@ export class Lpis {
   /** Registers, pending LPIs and cached configuration. */
   state(): PlainData {
     return {
-      redistributors: this.#pes.map(({ enabled, propbaser, pendbaser, pending }) => ({
+      redistributors: this.#pes.map(({ enabled, propbaser, pendbaser, pending, count }) => ({
         EnableLPIs: enabled,
         PROPBASER: [...propbaser],
         PENDBASER: [...pendbaser],
-        pending: intidsOf(pending),
+        pending: count === 0 ? [] : intidsOf(pending),
       })),
-      cached: this.#cached().map((intid) => intid * 256 + this.#configs[intid]),
+      cached: [...this.#cached].sort((a, b) => a - b).map((intid) => intid * 256 + this.#configs[intid]),
     };
-  }
-
-  #cached(): number[] {
-    const known: number[] = [];
-    for (let intid = LPI_FIRST; intid < LPI_END; intid++) if (this.#configs[intid] !== UNKNOWN) known.push(intid);
-    return known;
   }
 
   /** @throws Error when the data is not that of as many redistributors */
@@ -301,8 +316,8 @@ export class Lpis {
     if (!Array.isArray(redistributors) || redistributors.length !== this.#pes.length || !Array.isArray(cached)) {
       throw new Error(`GICv3 state: LPIs are not those of ${this.#pes.length} PEs`);
     }
-    this.#configs.fill(UNKNOWN);
-    for (const entry of cached as number[]) this.#configs[entry >> 8] = entry & 0xff;
+    this.#forgetConfigs();
+    for (const entry of cached as number[]) this.#setConfig(entry >> 8, entry & 0xff);
     redistributors.forEach((data: PlainData, pe) => {
       const one = section(data, 'LPIs of a PE');
       const lpis = this.#pes[pe];
@@ -310,24 +325,32 @@ export class Lpis {
       numbers(one, 'PROPBASER', 2).forEach((half, n) => void (lpis.propbaser[n] = half));
       numbers(one, 'PENDBASER', 2).forEach((half, n) => void (lpis.pendbaser[n] = half));
       lpis.end = endOf(lpis);
-      lpis.pending.fill(0);
-      for (const intid of one.pending as number[]) lpis.pending[intid >> 5] |= 1 << (intid & 31);
+      forget(lpis);
+      for (const intid of one.pending as number[]) {
+        lpis.pending[intid >> 5] |= 1 << (intid & 31);
+        lpis.count++;
+      }
     });
     this.deriveAll();
   }
 
   /** Registers zero, nothing pending, nothing cached; tells nobody. */
   reset(): void {
-    this.#configs.fill(UNKNOWN);
+    this.#forgetConfigs();
     for (const lpis of this.#pes) {
       lpis.enabled = false;
       lpis.propbaser.fill(0);
       lpis.pendbaser.fill(0);
       lpis.end = LPI_FIRST;
-      lpis.pending.fill(0);
+      forget(lpis);
     }
     this.deriveAll();
   }
+}
+
+function forget(lpis: PeLpis): void {
+  if (lpis.count > 0) lpis.pending.fill(0);
+  lpis.count = 0;
 }
 
 function isPending({ pending }: PeLpis, intid: number): boolean {
