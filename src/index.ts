@@ -68,7 +68,15 @@ export {
   MEMORY_BYTES_STEP,
   type ProgramImage,
 } from './machine/options.ts';
+// Recordings and snapshots as files.
+export { Recorder, type RecorderOptions } from './machine/record/recorder.ts';
+export { type Recording, readRecording } from './machine/record/recording.ts';
+export { type Divergence, Replay } from './machine/record/replay.ts';
+export { type FirstDifference, firstDifference } from './machine/record/search.ts';
 export type { MachineSdei, SdeiListener, SdeiOptions } from './machine/sdei.ts';
+export { type Difference, differences } from './machine/snapshot-file/diff.ts';
+export { type LoadOptions, loadSnapshot, saveSnapshot } from './machine/snapshot-file/files.ts';
+export type { Codec } from './machine/snapshot-file/sections.ts';
 export type { StopListener, StopOptions } from './machine/stops.ts';
 export type { WatchdogOptions } from './machine/watchdog.ts';
 // Device trees as bytes, in both directions.

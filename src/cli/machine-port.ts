@@ -57,10 +57,8 @@ export interface ConsolePort {
 
 /** Something that is in memory when the guest starts. */
 export interface BootSegment {
-  /** `kernel`, `initrd`, `dtb`, `acpi` or `efi`. */
+  /** `kernel`, `initrd`, `dtb`, `acpi` and a signature, or `efi` and a name. */
   readonly what: string;
-  /** Which table or structure. */
-  readonly name?: string;
   readonly bytes: Uint8Array;
 }
 

@@ -174,7 +174,7 @@ async function runCommand(flags: RunFlags, host: Host, command: Command): Promis
   if (flags.json !== undefined) writeJson(host, flags.json, '');
   const traces = traced && new Traces(traced, host, inside && ((address) => inside.symbols.symbolize(address)));
   traces?.attach(machine);
-  const keeping = await Keeping.begin(flags, host, machine, flags.on.length > 0);
+  const keeping = await Keeping.begin(flags, host, machine);
   const ended = await new Session(port, host, {
     ...options,
     ...replay?.session,

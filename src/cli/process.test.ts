@@ -115,6 +115,16 @@ describe.skipIf(!BUILT)('the command as a process (needs dist/, which npm run bu
 });
 
 describe.skipIf(!BUILT)('guests that go wrong (needs dist/, which npm run build makes)', () => {
+  it('--on stops it before an instruction, and refuses what the machine does not have', () => {
+    const stopped = run('hello', '--on', 'pc:0x40200044 => stop');
+    expect(stopped.status).toBe(0);
+    expect(stopped.stderr).toMatch(/stopped by --on 'pc:0x40200044 => stop'; 2 steps/);
+    const refused = run('hello', '--on', 'step:1 => sdei:77');
+    expect(refused.status).toBe(2);
+    expect(refused.stderr).toContain("--on 'step:1 => sdei:77': column 16: there is no SDEI event 77");
+    expect(refused.stdout).toBe('');
+  });
+
   it('one that turns for ever ends at --max-steps, exactly', () => {
     const { status, stderr } = run('loop', '--max-steps', '5_000_001');
     expect(status).toBe(3);

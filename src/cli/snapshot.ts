@@ -33,8 +33,9 @@ function stateLines(stored: StoredMachine, host: Host): string[] {
     ...(boot?.segments ?? []),
     ...programs.map((program) => ({ what: 'program', addrPa: program.addrPa, bytes: program.bytes })),
   ];
+  const end = ended ? `, ended: ${ended}` : '';
   return [
-    `  steps ${grouped(time.steps)}, virtual time ${formatTimeNs(BigInt(time.timeNs))}${ended ? `, ended: ${ended}` : ''}`,
+    `  steps ${grouped(time.steps)}, virtual time ${formatTimeNs(BigInt(time.timeNs))}${end}`,
     ...pes.map(({ registers }, n) => {
       const waits = ['', ', in WFI', ', in WFE', ', off', ', starting'][Number(registers.waitState)] ?? '';
       return `  PE ${n}: PC ${hex(registers.PC!)}, EL${registers.EL}${waits}`;

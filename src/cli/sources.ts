@@ -1,6 +1,5 @@
 /** Where the machine of `run` comes from: images, the file of a snapshot, or a recording. And where it is recorded. */
 import type { Command } from 'commander';
-import type { Machine } from '../machine/machine.ts';
 import { UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { MachinePort } from './machine-port.ts';
@@ -103,26 +102,31 @@ export async function openSource(flags: SourceFlags, host: Host, create: () => M
 
 /** What a run saves and records. */
 export class Keeping {
-  readonly #saves: Saves | undefined;
+  readonly #host: Host;
+  readonly #port: MachinePort;
   readonly #recording: RecordingFile | undefined;
+  #saves: Saves | undefined;
 
-  private constructor(saves: Saves | undefined, recording: RecordingFile | undefined) {
-    this.#saves = saves;
+  private constructor(host: Host, port: MachinePort, recording: RecordingFile | undefined) {
+    this.#host = host;
+    this.#port = port;
     this.#recording = recording;
   }
 
   /** Begins what the options ask for. @throws UsageError for a file that cannot be written */
-  static async begin(flags: SourceFlags, host: Host, port: MachinePort, savesWanted: boolean): Promise<Keeping> {
-    const behind = (): Machine => machineBehind(port);
-    const every = flags.recordEvery === undefined ? undefined : parseCount('--record-every', flags.recordEvery);
-    const recording =
-      flags.record === undefined ? undefined : await RecordingFile.begin(behind(), host, flags.record, every);
-    return new Keeping(savesWanted ? new Saves(behind(), host) : undefined, recording);
+  static async begin(flags: SourceFlags, host: Host, port: MachinePort): Promise<Keeping> {
+    const { record, recordEvery } = flags;
+    const every = recordEvery === undefined ? undefined : parseCount('--record-every', recordEvery);
+    if (record === undefined) return new Keeping(host, port, undefined);
+    return new Keeping(host, port, await RecordingFile.begin(machineBehind(port), host, record, every));
   }
 
   /** For the session. */
   get save(): SessionOptions['save'] {
-    return (path, rule) => this.#saves?.save(path, rule);
+    return (path, rule) => {
+      this.#saves ??= new Saves(machineBehind(this.#port), this.#host);
+      this.#saves.save(path, rule);
+    };
   }
   /** After every slice. @throws UsageError `E_SAVE` when a file could not be written */
   async settled(): Promise<void> {

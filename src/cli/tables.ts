@@ -36,11 +36,11 @@ export function parseTables({ tables, ...flags }: TablesFlags & { readonly dtb?:
 /** Files by name: ACPI tables as `acpidump -b` calls them, EFI structures, the device tree. */
 function files(segments: readonly BootSegment[]): Map<string, Uint8Array> {
   const named = new Map<string, Uint8Array>();
-  for (const { what, name = '', bytes } of segments) {
+  for (const { what, bytes } of segments) {
     if (what === 'dtb') named.set('device-tree.dtb', bytes);
-    if (what === 'efi') named.set(`efi-${name.toLowerCase().replaceAll(' ', '-')}.bin`, bytes);
-    if (what !== 'acpi') continue;
-    const base = name.trim().toLowerCase();
+    if (what.startsWith('efi ')) named.set(`${what.toLowerCase().replaceAll(' ', '-')}.bin`, bytes);
+    const base = /^acpi (\w+)$/.exec(what)?.[1]?.toLowerCase();
+    if (base === undefined) continue;
     let number = 1;
     const path = (): string => `${base}${number === 1 ? '' : number}.dat`;
     while (named.has(path())) number++;

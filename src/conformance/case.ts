@@ -9,6 +9,8 @@ export type Requirement =
   | 'explicit events'
   /** Interrupts can be bound. */
   | 'binding'
+  /** Events that an interrupt belongs to for good. */
+  | 'static events'
   | 'EL2'
   /** AArch32 at EL0, which this machine does not have. */
   | 'AArch32'

@@ -16,8 +16,9 @@ import {
 } from '../engine/hosted/effects.ts';
 import type { HostedEntry, HostedFunction, HostedProgram } from '../engine/hosted/program.ts';
 import { SDEI_FUNCTIONS, SDEI_RETURN, type SdeiFunction } from '../firmware/sdei/functions.ts';
+import { assemble } from '../isa/text/index.ts';
 import { CaseFailure, type Policy } from './case.ts';
-import { HOST_PA, HOST_REQUEST, NOTES_PA, SERVANT_BYTES, SERVANT_PA } from './layout.ts';
+import { CODE_PA, HOST_PA, HOST_REQUEST, NOTES_PA, SERVANT_BYTES, SERVANT_PA } from './layout.ts';
 
 /** What a handler gets at its entry. */
 export interface HandlerEntry {
@@ -42,6 +43,11 @@ export interface Target {
     readonly privateCritical?: number;
     readonly sharedNormal?: number;
     readonly sharedCritical?: number;
+  };
+  /** Critical events with interrupts of their own. */
+  readonly staticEvents?: {
+    readonly private: { readonly event: number; readonly intid: number };
+    readonly shared: { readonly event: number; readonly intid: number };
   };
   /** PPI and SPI INTIDs of the board that nobody uses. */
   readonly freePpis: readonly number[];
@@ -125,6 +131,15 @@ export class Guest {
     for (let n = 0; n < steps; n++) yield* hint('nop');
   }
 
+  /** Time for the other PEs: as many of their turns. */
+  *others(turns = 60): Hosted {
+    for (let n = 0; n < turns; n++) yield* hint('yield');
+  }
+  /** Waits until so many notes were written down, by whatever PE. */
+  *noted(count = 1): Hosted {
+    while ((yield* this.notes()).length < count) yield* hint('yield');
+  }
+
   /** The case holds; for those that do not come back to `main`. */
   *passed(): Hosted {
     yield* store(HOST_PA, HOST_REQUEST.PASSED);
@@ -206,14 +221,19 @@ export class Guest {
 
   // --- interrupts ---
 
-  private *host(request: bigint, ...args: Argument[]): Hosted {
+  private *host(request: bigint, args: readonly Argument[], delaySteps = 0): Hosted {
     for (let n = 0; n < args.length; n++) yield* store(HOST_PA + BigInt(8 + 8 * n), BigInt(args[n]!));
+    yield* store(HOST_PA + 32n, BigInt(delaySteps));
     yield* store(HOST_PA, request);
     while ((yield* load(HOST_PA)) !== HOST_REQUEST.NONE) yield* hint('nop');
   }
   /** The level of an interrupt line, from outside. */
   *line(intid: number, level: boolean, pe = 0): Hosted {
-    yield* this.host(HOST_REQUEST.LINE, intid, level ? 1 : 0, pe);
+    yield* this.host(HOST_REQUEST.LINE, [intid, level ? 1 : 0, pe]);
+  }
+  /** The line of an interrupt rises so many steps from now, 3 or more: this takes two. */
+  *lineAfter(delaySteps: number, intid: number, pe = 0): Hosted {
+    yield* this.host(HOST_REQUEST.LINE, [intid, 1, pe], delaySteps);
   }
   /** A pulse on a line. */
   *pulse(intid: number, pe = 0): Hosted {
@@ -222,7 +242,19 @@ export class Guest {
   }
   /** The firmware raises an explicit event. */
   *raise(event: Argument, pe = 0): Hosted {
-    yield* this.host(HOST_REQUEST.RAISE, event, pe);
+    yield* this.host(HOST_REQUEST.RAISE, [event, pe]);
+  }
+  /** An interrupt becomes Secure software's. */
+  *makeSecure(intid: number, pe = 0): Hosted {
+    yield* this.host(HOST_REQUEST.SECURE, [intid, pe]);
+  }
+  /** Brings machine code into memory; gives the addresses of its labels. */
+  *code(source: string): Hosted<ReadonlyMap<string, bigint>> {
+    const { bytes, symbols } = assemble(source, { origin: CODE_PA });
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    for (let at = 0; at < bytes.length; at += 4)
+      yield* store(CODE_PA + BigInt(at), BigInt(view.getUint32(at, true)), 4);
+    return symbols;
   }
   /** Makes an SPI or PPI edge-triggered or level-sensitive; Non-secure software may while it owns it. */
   *trigger(intid: number, edge: boolean, pe = 0): Hosted {

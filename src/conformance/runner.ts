@@ -60,10 +60,12 @@ function frame(
   return {
     *boot() {
       yield* setUp(guest, 0);
+      // Behind a reset of the system they are as the run before it left them.
       for (let pe = 1; pe < cpus; pe++) {
+        for (const word of [0, SERVANT_READY]) yield* store(ready(pe) - BigInt(8 * (SERVANT_READY - word)), 0n);
         if (conduit === 'smc') yield* smc(PSCI_CPU_ON, BigInt(pe), guest.at('servant'), BigInt(pe));
         else yield* guest.callId(PSCI_CPU_ON, pe, guest.at('servant'), pe);
-        while ((yield* load(ready(pe))) === 0n) yield* guest.settle(1);
+        while ((yield* load(ready(pe))) === 0n) yield* guest.others(1);
       }
       yield* become('start');
     },
@@ -133,10 +135,11 @@ export function runCase(c: ConformanceCase, implementation: Implementation): Cas
     hosted,
     ...(implementation.install ? {} : { entry: 'boot' }),
   });
-  implementation.install?.(machine, hosted.address('boot'));
+  const install = (): void => implementation.install?.(machine, hosted.address('boot'));
+  install();
   implementation.prepare?.(machine);
   const known = implementation.expectedFailures?.get(c.name);
-  const failure = drive(machine);
+  const failure = drive(machine, install);
   if (failure === undefined) {
     return known === undefined
       ? result('PASS', undefined, machine.steps)
@@ -147,8 +150,8 @@ export function runCase(c: ConformanceCase, implementation: Implementation): Cas
     : result('XFAIL', `${known} (${failure})`, machine.steps);
 }
 
-/** Runs a case to its end; why it failed, or undefined. */
-function drive(machine: Machine): string | undefined {
+/** Runs a case to its end, through resets that it asks for; why it failed, or undefined. */
+function drive(machine: Machine, install: () => void): string | undefined {
   let passed = false;
   const look = (): boolean => {
     if (machine.readMemory(HOST_PA, 1)[0] === 0) return false;
@@ -156,7 +159,13 @@ function drive(machine: Machine): string | undefined {
     return passed;
   };
   try {
-    const { reason } = machine.runUntil(look, { steps: CASE_STEPS_MAX });
+    const run = () => machine.runUntil(look, { steps: Math.max(CASE_STEPS_MAX - machine.steps, 0) }).reason;
+    let reason = run();
+    while (reason === 'reset') {
+      machine.reset();
+      install();
+      reason = run();
+    }
     if (passed) return undefined;
     if (reason === 'limit') return `it did not end within ${CASE_STEPS_MAX} steps: ${whereabouts(machine)}`;
     if (reason === 'idle') return `nothing can happen any more: ${whereabouts(machine)}`;
@@ -176,16 +185,21 @@ function whereabouts(machine: Machine): string {
 
 /** Does what the guest asks; true when the case is over. */
 function request(machine: Machine): boolean {
-  const view = new DataView(machine.readMemory(HOST_PA, 32).slice().buffer);
-  const [operation, a, b, c] = [0, 8, 16, 24].map((at) => view.getBigUint64(at, true)) as [
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-  ];
+  const view = new DataView(machine.readMemory(HOST_PA, 40).slice().buffer);
+  const word = (n: number): number => Number(view.getBigUint64(8 * n, true));
+  const operation = view.getBigUint64(0, true);
   if (operation === HOST_REQUEST.PASSED) return true;
-  if (operation === HOST_REQUEST.LINE) machine.gic.set(Number(a), b !== 0n, { pe: Number(c) });
-  else if (operation === HOST_REQUEST.RAISE) machine.sdei.signal(Number(a), { pe: Number(b) });
+  const [a, b, c, delaySteps] = [word(1), word(2), word(3), word(4)];
+  const act = (): void => {
+    if (operation === HOST_REQUEST.LINE) machine.gic.set(a, b !== 0, { pe: c });
+    else if (operation === HOST_REQUEST.RAISE) machine.sdei.signal(a, { pe: b });
+    else if (operation === HOST_REQUEST.SECURE) machine.gic.firmware.take(a, b, SECURE_PRIORITY);
+  };
+  if (delaySteps === 0) act();
+  else machine.at(machine.steps + delaySteps, act);
   machine.writeMemory(HOST_PA, new Uint8Array(8));
   return false;
 }
+
+/** Priority of interrupts of Secure software, where two security states are. */
+const SECURE_PRIORITY = 0x40;

@@ -205,7 +205,7 @@ export class MemoryAccess {
     const context = this.context(unpriv ? PE_DERIVED.unprivLow : PE_DERIVED.contextLow, hi);
     const entry = (s.base + DATA_TLB_BASE + (((lo >>> 12) & (DATA_TLB_ENTRIES - 1)) << 5)) >> 2;
     const tagLow = (lo & -PAGE_BYTES) | context;
-    const writes = t.writable && memory.writesFreely(page);
+    const writes = t.writable && memory.writesFreely(page, entry);
     this.tag(entry, tagLow, hi, t.readable);
     this.tag(entry + 2, writes ? tagLow : 0, writes ? hi : 0, writes);
     memory.i32[entry + 4] = (RAM_BASE + page * PAGE_BYTES - (lo & -PAGE_BYTES)) | 0;

@@ -1,15 +1,18 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Rng } from '../../test/support/rng.ts';
-import { DATA_TLB_BASE, EXEC_TLB_BASE, PE_STRIDE_BYTES } from '../arch/pestate.ts';
+import { DATA_TLB_BASE, DATA_TLB_ENTRIES, EXEC_TLB_BASE, PE_STRIDE_BYTES } from '../arch/pestate.ts';
 import { GuestMemory, PAGE_BYTES, type RamImage } from './memory.ts';
 import { RAM_BASE, RAM_BYTES_MAX } from './records.ts';
 
 const PAGES = 600;
 const CHUNK_PAGES = 256;
 
+/** Of a write tag that is not installed: an entry without one. */
+const NO_ENTRY = DATA_TLB_BASE >> 2;
+
 /** Writes as generated code does: straight to RAM if the page allows it, else after asking. */
 function guestStore(memory: GuestMemory, offset: number, value: number): 'free' | 'asked' {
-  const free = memory.writesFreely(Math.floor(offset / PAGE_BYTES));
+  const free = memory.writesFreely(Math.floor(offset / PAGE_BYTES), NO_ENTRY);
   if (!free) memory.beforeWrite(offset, 1);
   memory.u8[RAM_BASE + offset] = value;
   return free ? 'free' : 'asked';
@@ -17,15 +20,15 @@ function guestStore(memory: GuestMemory, offset: number, value: number): 'free' 
 
 /** Gives PE `pe` a data TLB entry for a VA with read and write tags, whose RAM is `page`. */
 function tag(memory: GuestMemory, pe: number, va: number, page: number): void {
-  const at = pe * PE_STRIDE_BYTES + DATA_TLB_BASE + ((va >>> 12) & 2047) * 32;
-  expect(memory.writesFreely(page), 'a write tag is only for a page that is written freely').toBe(true);
+  const at = pe * PE_STRIDE_BYTES + DATA_TLB_BASE + ((va >>> 12) & (DATA_TLB_ENTRIES - 1)) * 32;
+  expect(memory.writesFreely(page, at >> 2), 'a write tag is only for a page that is written freely').toBe(true);
   memory.view.setBigUint64(at, BigInt(va | 1), true);
   memory.view.setBigUint64(at + 8, BigInt(va | 1), true);
   memory.view.setInt32(at + 16, RAM_BASE + page * PAGE_BYTES - va, true);
 }
 /** The two tags of a data TLB entry. */
 function tags(memory: GuestMemory, pe: number, va: number): { read: boolean; write: boolean } {
-  const at = pe * PE_STRIDE_BYTES + DATA_TLB_BASE + ((va >>> 12) & 2047) * 32;
+  const at = pe * PE_STRIDE_BYTES + DATA_TLB_BASE + ((va >>> 12) & (DATA_TLB_ENTRIES - 1)) * 32;
   return { read: memory.view.getBigUint64(at, true) !== 0n, write: memory.view.getBigUint64(at + 8, true) !== 0n };
 }
 
@@ -133,7 +136,7 @@ describe('write tags: who is watched is not written behind our back', () => {
         expect(tags(memory, pe, VA0)).toEqual({ read: true, write: false });
         expect(tags(memory, pe, VA1)).toEqual({ read: true, write: true });
       }
-      expect([memory.writesFreely(0), memory.writesFreely(1)]).toEqual([false, true]);
+      expect([memory.writesFreely(0, NO_ENTRY), memory.writesFreely(1, NO_ENTRY)]).toEqual([false, true]);
     },
   );
 
@@ -141,7 +144,7 @@ describe('write tags: who is watched is not written behind our back', () => {
     memory.capture();
     for (const pe of [0, 1])
       for (const va of [VA0, VA1]) expect(tags(memory, pe, va)).toEqual({ read: true, write: false });
-    expect(memory.writesFreely(0)).toBe(false);
+    expect(memory.writesFreely(0, NO_ENTRY)).toBe(false);
     expect(guestStore(memory, 0, 5)).toBe('asked');
     expect(guestStore(memory, 1, 5)).toBe('free');
   });
@@ -197,7 +200,7 @@ describe('writes to watched pages', () => {
     for (let i = 0; i < 100; i++) memory.write(3 * PAGE_BYTES + i, Uint8Array.of(i));
     expect(changed).toHaveLength(64);
     expect(changed.at(-1)).toEqual([3, 63, 1, true]);
-    expect(memory.writesFreely(3)).toBe(true);
+    expect(memory.writesFreely(3, NO_ENTRY)).toBe(true);
     memory.markCode(3);
     memory.write(3 * PAGE_BYTES, Uint8Array.of(1));
     expect(changed.at(-1), 'counted anew').toEqual([3, 0, 1, false]);
@@ -221,15 +224,15 @@ describe('writes to watched pages', () => {
     memory.unmarkExclusive(2);
     memory.write(2 * PAGE_BYTES + 16, Uint8Array.of(1));
     expect(exclusive).toHaveLength(1);
-    expect(memory.writesFreely(2)).toBe(true);
+    expect(memory.writesFreely(2, NO_ENTRY)).toBe(true);
   });
 
   it('a reservation outside RAM is no page', () => {
     memory.markExclusive(-1);
     memory.unmarkExclusive(-1);
-    expect(memory.writesFreely(0)).toBe(false); // not yet touched, nothing else
+    expect(memory.writesFreely(0, NO_ENTRY)).toBe(false); // not yet touched, nothing else
     memory.write(0, Uint8Array.of(1));
-    expect(memory.writesFreely(0)).toBe(true);
+    expect(memory.writesFreely(0, NO_ENTRY)).toBe(true);
   });
 
   it('of a walked table say so, until translations are dropped', () => {
@@ -298,5 +301,67 @@ describe('a changed descriptor drops what was translated through it', () => {
       memory.descriptorChanged(TABLE * PAGE_BYTES);
       expect(known(0x7000_0000), what).toBe(false);
     }
+  });
+});
+
+describe('a watched table that is written again and again', () => {
+  const TABLE = 9;
+  let memory: GuestMemory;
+  let boundaries: number;
+  beforeEach(() => {
+    memory = new GuestMemory(PAGES * PAGE_BYTES, 2);
+    for (let page = 0; page < 10; page++) memory.write(page * PAGE_BYTES, Uint8Array.of(1));
+    boundaries = 0;
+    memory.observer = { codeChanged: () => {}, translationsChanged: () => void boundaries++ };
+  });
+  const known = (va: number): boolean[] => [0, 1].map((pe) => tags(memory, pe, va).read);
+  /** Writes until it is watched no longer; how many that took. */
+  function writes(): number {
+    for (let n = 1; n < 1000; n++) if (memory.unwatchTable(TABLE)) return n;
+    return 0;
+  }
+
+  it('is written freely from then on; what was translated through it is dropped, of every PE, and nothing else', () => {
+    memory.markTable(TABLE, 0, 0x4020_0000, 12);
+    for (const pe of [0, 1]) {
+      tag(memory, pe, 0x4020_0000, 1);
+      tag(memory, pe, 0x403f_f000, 2);
+      tag(memory, pe, 0x4040_0000, 3);
+    }
+    expect(memory.writesFreely(TABLE, NO_ENTRY)).toBe(false);
+    const taken = writes();
+    expect(taken).toBeGreaterThan(8);
+    expect([0x4020_0000, 0x403f_f000, 0x4040_0000].map(known)).toEqual([
+      [false, false],
+      [false, false],
+      [true, true],
+    ]);
+    expect(boundaries, 'who runs looks its page up again').toBe(1);
+    expect(memory.writesFreely(TABLE, NO_ENTRY)).toBe(true);
+    memory.markTable(TABLE, 0, 0x4020_0000, 12);
+    expect(writes(), 'walked again, it counts from the start').toBe(taken);
+  });
+
+  it('drops everything when it maps more than can be told', () => {
+    memory.markTable(TABLE, 0, 0x4000_0000, 30);
+    tag(memory, 0, 0x7000_0000, 1);
+    expect(writes()).toBeGreaterThan(8);
+    expect(tags(memory, 0, 0x7000_0000).read).toBe(false);
+    expect(memory.writesFreely(TABLE, NO_ENTRY)).toBe(true);
+  });
+});
+
+describe('write tags of a page at many addresses', () => {
+  it.each([1, 2, 3, 5])('all %i go when it is watched', (count) => {
+    const memory = new GuestMemory(PAGES * PAGE_BYTES, 2);
+    memory.write(0, Uint8Array.of(1));
+    const places = Array.from({ length: count }, (_, n) => 0x5000_0000 + n * 0x1000);
+    places.forEach((va, n) => {
+      tag(memory, n % 2, va, 0);
+    });
+    memory.markCode(0);
+    places.forEach((va, n) => {
+      expect(tags(memory, n % 2, va)).toEqual({ read: true, write: false });
+    });
   });
 });

@@ -16,6 +16,8 @@ const CHUNK_PAGES = 256;
 /** Writes into a page of decoded code after which its records are dropped: it is data by now. */
 const CODE_WRITES_MAX = 64;
 
+/** In place of a TLB entry: more than two. */
+const MANY = -1;
 /** Writes into a watched table page after which it is watched no longer. */
 const TABLE_WRITES_MAX = 32;
 
@@ -59,6 +61,9 @@ export class GuestMemory {
   private readonly codeWrites: Uint8Array;
   /** `tagEpoch` at which a write tag for the page was last installed: older means no TLB has one. */
   private readonly tagged: Uint32Array;
+  /** The TLB entries (as indices of 32-bit words) with that tag, the second one or 0; `MANY` in the first: any. */
+  private readonly taggedFirst: Int32Array;
+  private readonly taggedSecond: Int32Array;
   private tagEpoch = 1;
   /** For a watched table page: VA of what its first descriptor maps (two halves), and log2 of what each one maps. */
   private readonly tableVaHigh: Int32Array;
@@ -86,6 +91,8 @@ export class GuestMemory {
     this.flags = new Uint8Array(pages).fill(FLAG_CLEAN);
     this.codeWrites = new Uint8Array(pages);
     this.tagged = new Uint32Array(pages);
+    this.taggedFirst = new Int32Array(pages);
+    this.taggedSecond = new Int32Array(pages);
     this.tableVaHigh = new Int32Array(pages);
     this.tableVaLow = new Int32Array(pages);
     this.tableShift = new Uint8Array(pages);
@@ -123,18 +130,22 @@ export class GuestMemory {
     if (this.tagged[page] !== this.tagEpoch) return;
     this.tagged[page] = 0;
     const host = (RAM_BASE + page * PAGE_BYTES) | 0;
+    if (this.taggedFirst[page] !== MANY) {
+      this.dropWriteTag(this.taggedFirst[page]!, host);
+      if (this.taggedSecond[page]) this.dropWriteTag(this.taggedSecond[page]!, host);
+      return;
+    }
     for (let pe = 0; pe < this.pes; pe++) {
       const base = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
-      for (let i = base; i < base + DATA_TLB_ENTRIES * 8; i += 8) {
-        if (
-          (this.i32[i + 2]! | this.i32[i + 3]!) !== 0 &&
-          (((this.i32[i + 2]! & -4096) + this.i32[i + 4]!) | 0) === host
-        ) {
-          this.i32[i + 2] = 0;
-          this.i32[i + 3] = 0;
-        }
-      }
+      for (let i = base; i < base + DATA_TLB_ENTRIES * 8; i += 8) this.dropWriteTag(i, host);
     }
+  }
+  /** Drops the write tag of an entry if it is for the page that lies at `host`. */
+  private dropWriteTag(entry: number, host: number): void {
+    const low = this.i32[entry + 2]!;
+    if ((low | this.i32[entry + 3]!) === 0 || (((low & -4096) + this.i32[entry + 4]!) | 0) !== host) return;
+    this.i32[entry + 2] = 0;
+    this.i32[entry + 3] = 0;
   }
   private dropAllWriteTags(): void {
     this.tagEpoch++;
@@ -237,10 +248,21 @@ export class GuestMemory {
   unmarkExclusive(page: number): void {
     if (page >= 0) this.flags[page]! &= ~FLAG_EXCLUSIVE;
   }
-  /** True when stores to the page may go straight to RAM from now on; the caller then installs a write tag. */
-  writesFreely(page: number): boolean {
+  /**
+   * True when stores to the page may go straight to RAM from now on; the caller then installs a write tag.
+   *
+   * @param entry - the TLB entry that gets the tag, as index of a 32-bit word
+   */
+  writesFreely(page: number, entry: number): boolean {
     if (this.flags[page] !== 0) return false;
-    this.tagged[page] = this.tagEpoch;
+    if (this.tagged[page] !== this.tagEpoch) {
+      this.tagged[page] = this.tagEpoch;
+      this.taggedFirst[page] = entry;
+      this.taggedSecond[page] = 0;
+    } else if (this.taggedFirst[page] !== entry && this.taggedSecond[page] !== entry) {
+      if (this.taggedSecond[page] === 0) this.taggedSecond[page] = entry;
+      else this.taggedFirst[page] = MANY;
+    }
     return true;
   }
 

@@ -44,7 +44,7 @@ function fault(from: string, { specifier, place }: Import): string | undefined {
   if (target.endsWith('.test.ts')) return `${place}: imports the test ${target}`;
   const above = LAYERS.indexOf(layerOf(target) as (typeof LAYERS)[number]);
   const own = layer === 'index' ? LAYERS.indexOf(HOST_LAYER) - 1 : LAYERS.indexOf(layer as (typeof LAYERS)[number]);
-  if (above > own || target API.includes(target)) return `${place}: ${layer}/ imports ${target}, which lies above it`;
+  if (above > own || API.includes(target)) return `${place}: ${layer}/ imports ${target}, which lies above it`;
   return undefined;
 }
 

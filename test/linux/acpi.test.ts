@@ -66,8 +66,9 @@ describe.skipIf(!haveGuests)(
         expect(guest.command(`cat ${cache}/size`)).toBe('2048K\n');
         expect(guest.command(`cat ${cache}/shared_cpu_list`)).toBe(cpus === 1 ? '0\n' : `0-${cpus - 1}\n`);
         guest.command('cd /sys/firmware/acpi/tables');
-        for (const { what, name = '', bytes } of guest.machine.boot!.segments) {
-          if (what !== 'acpi' || name === 'XSDT' || name === 'RSDP') continue;
+        for (const { what, bytes } of guest.machine.boot!.segments) {
+          const name = /^acpi (?!XSDT|RSDP)(\w{4})$/.exec(what)?.[1];
+          if (name === undefined) continue;
           const shown = guest.command(`sha256sum < ${name}`);
           expect(shown.slice(0, 64), name).toBe(createHash('sha256').update(bytes).digest('hex'));
         }
@@ -89,6 +90,13 @@ describe.skipIf(!haveGuests)(
       expectNoComplaint(guest);
       expect(guest.command('grep arch_timer /proc/interrupts')).toContain(interrupt);
       expect(guest.command('nproc')).toBe('2\n');
+    });
+
+    it('finds the watchdog', () => {
+      const guest = boot({ tables: 'acpi', watchdog: true });
+      expect(guest.text).toContain('ACPI GTDT: found 1 SBSA generic Watchdog(s).');
+      expectNoComplaint(guest);
+      expect(guest.command('ls -d /sys/devices/platform/sbsa-gwdt.*')).toBe('/sys/devices/platform/sbsa-gwdt.0\n');
     });
 
     it('takes the device tree of both when it is not told otherwise', () => {

@@ -84,6 +84,8 @@ export function linuxSuite(cpu: ProfileName): void {
       it('boots to a shell without a warning, and asks for nothing that is not modelled', () => {
         expect(bootText).toContain('Linux version 6.');
         expect(bootText).toContain('unmaskable: shell ready');
+        expect(bootText).toContain('ITS [mem 0x08080000-0x0809ffff]');
+        expect(bootText).toContain('GICv3: CPU0: using allocated LPI pending table');
         expect(bootText).not.toMatch(TROUBLE);
         expect(guest.reports).toEqual([]);
       });

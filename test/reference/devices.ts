@@ -1,4 +1,5 @@
 import { FW_CFG_REGS } from '../../src/devices/fw-cfg.ts';
+import { GED_REGS } from '../../src/devices/ged.ts';
 import { GICC_REGS, GICD_REGS as GICV2_GICD_REGS } from '../../src/devices/gicv2/maps.ts';
 import { GITS_REGS } from '../../src/devices/gicv3/its/regs.ts';
 import { GICD_REGS, GICR_REGS } from '../../src/devices/gicv3/maps.ts';
@@ -78,6 +79,13 @@ export const DEVICES: readonly Documented[] = [
     region: MAP.pl061,
     irq: spi(VIRT_INTIDS.PL061),
     maps: [PL061_REGS],
+  },
+  {
+    title: 'GED, the generic event device (only with ACPI tables)',
+    source: 'src/devices/ged.ts',
+    region: MAP.ged,
+    irq: spi(VIRT_INTIDS.ACPI_GED),
+    maps: [GED_REGS],
   },
   {
     title: 'Generic watchdog, control frame, where the options ask for one',

@@ -126,7 +126,7 @@ export class ProgramMachine extends FlatMachine {
     const at = DATA_TLB_BASE + (page & (DATA_TLB_ENTRIES - 1)) * 32;
     const tag = (va & ~0xfffn) | 1n;
     view.setBigUint64(at, tag, true);
-    view.setBigUint64(at + 8, this.memory.writesFreely(page) ? tag : 0n, true);
+    view.setBigUint64(at + 8, this.memory.writesFreely(page, at >> 2) ? tag : 0n, true);
     view.setInt32(at + 16, RAM_BASE, true);
   }
 }

@@ -108,7 +108,9 @@ describe('triggers in the guest', () => {
 
 describe('injections', () => {
   it('sdei: raises an event; the handler runs and the guest goes on', async () => {
-    const guest = `${SDEI_CLIENT('1: cbz x28, 1b\n b done\n.ltorg\n')}done: ${PRINT} ${POWER_OFF}\ntext: .asciz "came back"`;
+    const guest = `${SDEI_CLIENT('1: cbz x28, 1b\n b done\n.ltorg\n')}
+done:   ${PRINT} ${POWER_OFF}
+text:   .asciz "came back"`;
     const { out, err } = await play(guest, ['call:SDEI_PE_UNMASK => sdei:0']);
     expect(err).toContain('powered off');
     expect(out).toBe('came back');

@@ -1,5 +1,5 @@
 /** What the interrupted code finds behind a handler. DEN0054, "Event completion". */
-import { branch, eret, load, mrs, msr, msrImmediate, nop, readX, store, writeX } from '../../engine/hosted/effects.ts';
+import { branch, eret, hint, load, mrs, msr, msrImmediate, readX, store, writeX } from '../../engine/hosted/effects.ts';
 import { CaseGroup } from '../case.ts';
 import { check } from '../guest.ts';
 import { SCRATCH_PA } from '../layout.ts';
@@ -135,7 +135,7 @@ COMPLETION.functions(
       yield* eret();
     },
     *guest() {
-      while ((yield* load(SCRATCH_PA)) === 0n) yield* nop();
+      while ((yield* load(SCRATCH_PA)) === 0n) yield* hint('yield');
       yield* branch(g.at('guestEnd'));
     },
     *guestEnd() {

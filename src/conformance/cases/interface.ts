@@ -150,7 +150,7 @@ MASK.functions(
       yield* g.on(1, 'prepare');
       yield* g.expect(0, 'SDEI_PE_MASK');
       yield* g.signal(1);
-      while ((yield* g.notes()).length === 0) yield* g.settle();
+      yield* g.noted();
       yield* g.expectTags([0]);
     },
     *prepare(): Hosted {

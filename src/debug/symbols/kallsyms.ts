@@ -6,9 +6,9 @@
  * each name stands its length, in two bytes when the first has bit 7 (since 6.1). `kallsyms_markers` has the place of
  * every 256th name. Addresses are 32-bit offsets from `kallsyms_relative_base`, in ascending order.
  *
- * The order of the tables is: offsets, relative base, number, names, markers, (sequence by name since 6.2,) tokens, index;
- * since 6.4 number, names, markers, tokens, index, offsets, relative base, (sequence by name). Each begins at a multiple
- * of 8.
+ * The order of the tables is: offsets, relative base, number, names, markers, (sequence by name since 6.2,) tokens,
+ * index; in later kernels number, names, markers, tokens, index, offsets, relative base, sequence by name. Each begins
+ * at a multiple of 8.
  */
 
 /** The tables of a kernel, as far as they do not depend on where it runs. */
@@ -24,8 +24,9 @@ export interface Kallsyms {
 const TOKENS = 256;
 /** Names between two markers. */
 const MARKER_NAMES = 256;
-/** Fewest and most symbols of a kernel that is worth a look; Debian's have about 170,000. */
+/** Fewest symbols of a table: fewer are taken for chance. Debian's kernels have about 50,000. */
 const SYMBOLS_MIN = 256;
+/** Most symbols of a table: bytes that say more are none. */
 const SYMBOLS_MAX = 1 << 22;
 /** Longest name in tokens that is taken for one. */
 const NAME_TOKENS_MAX = 1024;

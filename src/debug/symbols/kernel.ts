@@ -9,8 +9,9 @@ export interface GuestRam {
   read(addrPa: bigint, sizeBytes: number): Uint8Array;
 }
 
-/** RAM looked through at once, and how much of it may belong to one table. */
+/** RAM looked through at once. */
 const WINDOW_BYTES = 64 * 2 ** 20;
+/** How far from its tokens a table of symbols reaches. */
 const TABLE_BYTES_MAX = 40 * 2 ** 20;
 const OVERLAP_BYTES = 64;
 
@@ -57,8 +58,8 @@ function symbolsOf({ names, offsets }: Kallsyms, base: number): NamedSymbol[] {
 }
 
 /**
- * Symbols as offsets from the kernel's first byte, `_text`; its place in RAM does not change, its virtual address is what
- * the kernel writes into `kallsyms_relative_base` when it relocates itself (KASLR).
+ * Symbols as offsets from the kernel's first byte, `_text`; its place in RAM does not change, its virtual address is
+ * what the kernel writes into `kallsyms_relative_base` when it relocates itself (KASLR).
  */
 export class KernelSymbols {
   /** Addresses in it are offsets from `_text`, or from the relative base where it is not known how far that is. */

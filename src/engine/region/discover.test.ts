@@ -37,20 +37,19 @@ describe('endingOf', () => {
   it.each([
     ['add x0, x0, #1', { leaves: false, fallsThrough: true }],
     ['ldr x0, [x1]', { leaves: false, fallsThrough: true }],
-    ['b . + 8', { target: 12, leaves: true, fallsThrough: false }],
-    ['b . - 44', { leaves: true, fallsThrough: false }],
-    ['b . + 0x1000', { leaves: true, fallsThrough: false }],
+    ['b . + 8', { target: 12, calls: false, leaves: true, fallsThrough: false }],
+    ['b . - 44', { calls: false, leaves: true, fallsThrough: false }],
+    ['b . + 0x1000', { calls: false, leaves: true, fallsThrough: false }],
+    ['bl . + 8', { target: 12, calls: true, leaves: true, fallsThrough: false }],
+    ['bl . - 44', { calls: true, leaves: true, fallsThrough: false }],
+    ['br x3', { returns: false, leaves: true, fallsThrough: false }],
+    ['blr x30', { returns: false, leaves: true, fallsThrough: false }],
     ['b.eq . - 8', { target: 8, leaves: true, fallsThrough: true }],
     ['cbz x0, . + 4', { target: 11, leaves: true, fallsThrough: true }],
     ['tbnz w0, #3, .', { target: 10, leaves: true, fallsThrough: true }],
-    ['ret', { leaves: true, fallsThrough: false }],
+    ['ret', { returns: true, leaves: true, fallsThrough: false }],
     ['svc #0', { leaves: true, fallsThrough: false }],
   ])('%s', (text, expected) => expect(ending(text)).toEqual(expected));
-
-  it('a call has no target of its own: what it calls is a function', () => {
-    expect(ending('bl . + 8')).toMatchObject({ leaves: true, fallsThrough: false });
-    expect((ending('bl . + 8') as { target?: number }).target).toBeUndefined();
-  });
 });
 
 describe('discover', () => {
@@ -98,7 +97,7 @@ out:    ret
     expect(shape(discover(3, page(source)))).toEqual(['1+2>3', '3+2>1,5', '5+1> end']);
   });
 
-  it.each(['bl 1f', 'blr x3', 'br x3', 'ret', 'svc #0', 'eret', 'brk #1', 'wfi', 'msr TTBR0_EL1, x0'])(
+  it.each(['bl . + 0x2000', 'blr x3', 'br x3', 'ret', 'svc #0', 'eret', 'brk #1', 'wfi', 'msr TTBR0_EL1, x0'])(
     '%s ends its block, and nothing behind it belongs to the region',
     (instruction) => {
       expect(shape(discover(0, page(`nop\n ${instruction}\n nop\n1: nop\n`)))).toEqual(['0+2> end']);
@@ -112,6 +111,37 @@ out:    ret
 
   it('names a block twice that both ways of a branch lead to', () => {
     expect(shape(discover(0, page('cbz x0, 1f\n1: ret\n')))).toEqual(['0+1>1,1', '1+1> end']);
+  });
+
+  it('goes into functions and on behind the calls; a return leads to where its function is called from', () => {
+    const source = `
+        bl f
+        nop
+        bl g
+        ret
+f:      cbz x0, 1f
+        ret
+1:      nop
+        ret
+g:      mov x9, x30
+        bl f
+        mov x30, x9
+        ret`;
+    expect(shape(discover(0, page(source)))).toEqual([
+      '0+1>4 end',
+      '1+2>8 end',
+      '3+1> end',
+      '4+1>6,5',
+      '5+1>1,10 end',
+      '6+2>1,10 end',
+      '8+2>4 end',
+      '10+2>3 end',
+    ]);
+  });
+
+  it('a function that calls itself returns into itself', () => {
+    const source = 'cbz x0, 1f\n sub x0, x0, #1\n bl . - 8\n add x1, x1, #1\n1: ret';
+    expect(shape(discover(0, page(source)))).toEqual(['0+1>4,1', '1+2>0 end', '3+1>4', '4+1>3 end']);
   });
 
   it('leaves out branches to before and behind the page', () => {

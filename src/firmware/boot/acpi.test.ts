@@ -85,8 +85,8 @@ describe('ACPI tables at the end of RAM', () => {
     const acpi = found(layout).memory.find(({ type }) => type === 9)!;
     const sorted = [...layout.segments].sort((a, b) => (a.addrPa < b.addrPa ? -1 : 1));
     let next = acpi.addrPa;
-    for (const { addrPa, bytes, name } of sorted) {
-      expect(addrPa, name).toBeGreaterThanOrEqual(next);
+    for (const { addrPa, bytes, what } of sorted) {
+      expect(addrPa, what).toBeGreaterThanOrEqual(next);
       next = addrPa + BigInt(bytes.length);
     }
     expect(next).toBeLessThanOrEqual(acpi.addrPa + acpi.sizeBytes);

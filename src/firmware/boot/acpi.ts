@@ -86,8 +86,8 @@ class Block {
     return addrPa;
   }
 
-  put(what: 'acpi' | 'efi', name: string, bytes: Uint8Array, addrPa = this.reserve(bytes.length)): bigint {
-    this.segments.push({ what, name, addrPa, bytes });
+  put(what: Segment['what'], bytes: Uint8Array, addrPa = this.reserve(bytes.length)): bigint {
+    this.segments.push({ what, addrPa, bytes });
     return addrPa;
   }
 }
@@ -99,15 +99,15 @@ const XSDT_HEADER_BYTES = 36;
 function putTables(block: Block, { dsdt, fadt, others }: AcpiTables): bigint {
   const rsdpPa = block.reserve(RSDP_BYTES);
   const xsdtPa = block.reserve(XSDT_HEADER_BYTES + 8 * (1 + others.length));
-  const named = (bytes: Uint8Array): bigint => block.put('acpi', signatureOf(bytes), bytes);
+  const named = (bytes: Uint8Array): bigint => block.put(`acpi ${signatureOf(bytes)}`, bytes);
   const fadtPa = block.reserve(fadt(0n).length);
   const dsdtPa = named(dsdt);
-  block.put('acpi', 'FACP', fadt(dsdtPa), fadtPa);
+  block.put('acpi FACP', fadt(dsdtPa), fadtPa);
   const addresses = [fadtPa, ...others.map(named)];
-  block.put('acpi', 'XSDT', encodeXsdt({ addresses }), xsdtPa);
-  block.put('acpi', 'RSDP', encodeRsdp({ xsdtAddress: xsdtPa }), rsdpPa);
-  for (const { name, bytes } of block.segments) {
-    if (bytes.length > TABLE_BYTES_MAX) throw new Error(`assertion: ACPI table ${name} of ${bytes.length} bytes`);
+  block.put('acpi XSDT', encodeXsdt({ addresses }), xsdtPa);
+  block.put('acpi RSDP', encodeRsdp({ xsdtAddress: xsdtPa }), rsdpPa);
+  for (const { what, bytes } of block.segments) {
+    if (bytes.length > TABLE_BYTES_MAX) throw new Error(`assertion: ${what} of ${bytes.length} bytes`);
   }
   return rsdpPa;
 }
@@ -118,13 +118,13 @@ function putEfi(block: Block, rsdpPa: bigint): bigint {
   vendor.set(ucs2(VENDOR));
   const entries: [string, bigint][] = [
     [EFI_TABLE_GUID.acpi20, rsdpPa],
-    [EFI_TABLE_GUID.rtProperties, block.put('efi', 'RT properties', encodeNoRuntimeServices())],
-    [EFI_TABLE_GUID.linuxMemreserve, block.put('efi', 'reservations', encodeNoReservations())],
+    [EFI_TABLE_GUID.rtProperties, block.put('efi RT properties', encodeNoRuntimeServices())],
+    [EFI_TABLE_GUID.linuxMemreserve, block.put('efi reservations', encodeNoReservations())],
   ];
-  const vendorPa = block.put('efi', 'vendor', vendor);
-  const configurationPa = block.put('efi', 'configuration table', encodeEfiConfigurationTable(entries));
+  const vendorPa = block.put('efi vendor', vendor);
+  const configurationPa = block.put('efi configuration table', encodeEfiConfigurationTable(entries));
   const table = encodeEfiSystemTable({ vendorPa, configurationPa, configurationEntries: entries.length });
-  return block.put('efi', 'system table', table);
+  return block.put('efi system table', table);
 }
 
 /** Descriptors of three ranges; an empty one is not described. */
@@ -138,15 +138,19 @@ function memoryMap(below: Range, tables: Range, firmware: Range): EfiMemory[] {
   return ranges.filter(({ sizeBytes }) => sizeBytes > 0);
 }
 
+/** Memory that stays the firmware's: the end of RAM, `sizeBytes` rounded up to 64 KiB. */
+export function firmwareMemory(ram: Range, sizeBytes: number): Range {
+  const roundedBytes = alignUp(BigInt(sizeBytes), BLOCK_BYTES);
+  return { addrPa: ram.addrPa + BigInt(ram.sizeBytes) - roundedBytes, sizeBytes: Number(roundedBytes) };
+}
+
 /**
  * Lays everything out at the end of RAM.
  *
  * @throws BootError `E_ACPI_TOO_LARGE` when there is not so much RAM
  */
 export function layOutAcpi(handover: AcpiHandover, ram: Range): AcpiLayout {
-  const endPa = ram.addrPa + BigInt(ram.sizeBytes);
-  const firmwareBytes = alignUp(BigInt(handover.firmwareSizeBytes), BLOCK_BYTES);
-  const firmware: Range = { addrPa: endPa - firmwareBytes, sizeBytes: Number(firmwareBytes) };
+  const firmware = firmwareMemory(ram, handover.firmwareSizeBytes);
   const tables = handover.tables(firmware.addrPa);
   // Nothing in the block depends on where it is but addresses, so its size is known from a first try anywhere.
   const trial = new Block(0n);
@@ -156,7 +160,7 @@ export function layOutAcpi(handover: AcpiHandover, ram: Range): AcpiLayout {
   const blockBytes = alignUp(trial.endPa, BLOCK_BYTES);
   const startPa = firmware.addrPa - blockBytes;
   if (startPa <= ram.addrPa) {
-    const needs = `${sizeText(blockBytes + firmwareBytes)} do not fit into ${sizeText(ram.sizeBytes)} RAM`;
+    const needs = `${sizeText(blockBytes + BigInt(firmware.sizeBytes))} do not fit into ${sizeText(ram.sizeBytes)} RAM`;
     throw new BootError(
       'E_ACPI_TOO_LARGE',
       `tables: ACPI tables and memory of the firmware: ${needs}. Give more memory.`,
@@ -166,7 +170,7 @@ export function layOutAcpi(handover: AcpiHandover, ram: Range): AcpiLayout {
   const systemTablePa = putEfi(block, putTables(block, tables));
   const below: Range = { addrPa: ram.addrPa, sizeBytes: Number(startPa - ram.addrPa) };
   const map = encodeEfiMemoryMap(memoryMap(below, { addrPa: startPa, sizeBytes: Number(blockBytes) }, firmware));
-  const mapPa = block.put('efi', 'memory map', map);
+  const mapPa = block.put('efi memory map', map);
   return { below, firmware, segments: block.segments, chosen: chosenProperties(systemTablePa, mapPa, map.length) };
 }
 

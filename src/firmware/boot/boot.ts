@@ -38,9 +38,8 @@ export interface BootOptions {
 
 /** Bytes to be at a place before the guest starts. */
 export interface Segment {
-  readonly what: 'kernel' | 'initrd' | 'dtb' | 'acpi' | 'efi';
-  /** Which one, where there are several: the signature of an ACPI table, the name of an EFI structure. */
-  readonly name?: string;
+  /** With the signature of an ACPI table, or the name of an EFI structure. */
+  readonly what: 'kernel' | 'initrd' | 'dtb' | `acpi ${string}` | `efi ${string}`;
   readonly addrPa: bigint;
   readonly bytes: Uint8Array;
 }

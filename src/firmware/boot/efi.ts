@@ -82,8 +82,8 @@ export function encodeNoRuntimeServices(): Uint8Array {
 }
 
 /**
- * An empty head of Linux's list of reservations (linux_efi_memreserve of its include/linux/efi.h: size, count, next), as
- * its EFI stub makes it; without it a kernel that finds LPIs warns that it cannot keep their tables.
+ * An empty head of Linux's list of reservations, as its EFI stub makes it (linux_efi_memreserve in its
+ * include/linux/efi.h: size, count, next); without it a kernel that finds LPIs warns that it cannot keep their tables.
  */
 export function encodeNoReservations(): Uint8Array {
   return new Uint8Array(16);

@@ -81,6 +81,8 @@ function plain(name: string, readable: Condition, writable: Condition): readonly
 }
 
 const DAIF_BITS = 0x3c0;
+/** Bits of VBAR_EL1 that are not RES0. */
+const VBAR_BITS = (1n << 64n) - 0x800n;
 
 const DAIF_WRITE = row('DAIF', 0, {
   asm: 'msr daif, {Rt:x}',
@@ -116,7 +118,6 @@ export const SYSTEM_MOVES: readonly Clause[] = [
   ...plain('ELR_EL1', at(1), at(1)),
   read('SPSR_EL1', at(1), (b) => b.get(place('SPSR_EL1'))),
   ...plain('FAR_EL1', untrapped(HCR_TRVM), untrapped(HCR_TVM)),
-  ...['ESR_EL1', 'TTBR0_EL1', 'TTBR1_EL1'].map((name) =>
-    read(name, untrapped(HCR_TRVM), (b) => b.get(place(name))),
-  ),
+  write('VBAR_EL1', at(1), (b, value) => b.set(place('VBAR_EL1'), b.and(value, b.i64(VBAR_BITS)))),
+  ...['ESR_EL1', 'TTBR0_EL1', 'TTBR1_EL1'].map((name) => read(name, untrapped(HCR_TRVM), (b) => b.get(place(name)))),
 ];

@@ -164,6 +164,23 @@ describe('the tables', () => {
     expect([timer(false), timer(true)]).toEqual([0, 28]);
   });
 
+  it.each(['edge', 'level'] as const)('a watchdog that signals by %s is a platform timer of the GTDT', (watchdog) => {
+    expect(decodeGtdt(get('GTDT')).value!.platformTimers).toEqual([]);
+    const node = findNode(virtDeviceTree({ ...OPTIONS, watchdog }), '/watchdog')!;
+    const reg = readCells(node.properties.get('reg')!)!;
+    const [, spi, flags] = readCells(node.properties.get('interrupts')!)!;
+    const { platformTimers } = decodeGtdt(get('GTDT', { watchdog })).value!;
+    expect(platformTimers).toMatchObject([
+      {
+        kind: 'watchdog',
+        controlFrameAddress: BigInt(reg[1]!),
+        refreshFrameAddress: BigInt(reg[5]!),
+        timerGsiv: spi! + 32,
+        timerFlags: flags === 1 ? 1 : 0,
+      },
+    ]);
+  });
+
   it('the PPTT has a socket, in it a cluster with the level 2 cache, in it the cores with two caches each', () => {
     const { value, findings } = decodePptt(get('PPTT', { pes: 2 }));
     expect(findings).toEqual([]);
@@ -262,7 +279,7 @@ describe.skipIf(!haveIasl)('against iasl (skipped when it is not installed)', ()
     return made;
   };
 
-  it.each([{}, { gic: 2, pes: 1 }, { el2: true, pes: 8, cpu: 'cortex-a57' }] as const)(
+  it.each([{}, { gic: 2, pes: 1 }, { el2: true, pes: 8, cpu: 'cortex-a57', watchdog: 'edge' }] as const)(
     'every table is taken apart without a warning, and compiles to the same bytes again: %j',
     (options) => {
       const place = folder();

@@ -8,7 +8,7 @@ import type { AcpiHandover, AcpiTables } from '../../firmware/boot/acpi.ts';
 import { encodeAml } from '../../tables/acpi/aml/encode.ts';
 import { encodeFadt, FADT_ARM_BOOT_FLAGS, FADT_FLAGS } from '../../tables/acpi/fadt.ts';
 import { memoryRegister } from '../../tables/acpi/gas.ts';
-import { encodeGtdt, GTDT_TIMER_FLAGS } from '../../tables/acpi/gtdt.ts';
+import { encodeGtdt, GTDT_TIMER_FLAGS, type PlatformTimerInput } from '../../tables/acpi/gtdt.ts';
 import { encodeMadt, GICC_FLAGS, type MadtEntryInput } from '../../tables/acpi/madt.ts';
 import { encodeDsdt, encodeSdei } from '../../tables/acpi/plain.ts';
 import { encodeSpcr } from '../../tables/acpi/spcr.ts';
@@ -84,7 +84,19 @@ function madt({ pes, gic = 3, its = true, el2 }: VirtAcpiOptions): Uint8Array {
   return encodeMadt({ entries });
 }
 
-function gtdt({ el2 }: VirtAcpiOptions): Uint8Array {
+/** Arm generic watchdog of the GTDT: its two frames, and the interrupt of its first signal. */
+function watchdogTimer(signal: 'edge' | 'level'): PlatformTimerInput {
+  const { watchdogControl, watchdogRefresh } = VIRT_MEMORY_MAP;
+  return {
+    kind: 'watchdog',
+    refreshFrameAddress: watchdogRefresh.basePa,
+    controlFrameAddress: watchdogControl.basePa,
+    timerGsiv: VIRT_INTIDS.WATCHDOG,
+    timerFlags: signal === 'edge' ? bits(GTDT_TIMER_FLAGS['edge-triggered']) : 0,
+  };
+}
+
+function gtdt({ el2, watchdog }: VirtAcpiOptions): Uint8Array {
   // Level, active high, and running whatever the processor sleeps in: `always-on` of the device tree.
   const flags = bits(GTDT_TIMER_FLAGS['always on']);
   return encodeGtdt({
@@ -98,6 +110,7 @@ function gtdt({ el2 }: VirtAcpiOptions): Uint8Array {
     el2TimerFlags: flags,
     virtualEl2TimerGsiv: el2 ? VIRT_INTIDS.CNTHV : 0,
     virtualEl2TimerFlags: el2 ? flags : 0,
+    platformTimers: watchdog === undefined ? [] : [watchdogTimer(watchdog)],
   });
 }
 

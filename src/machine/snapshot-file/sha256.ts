@@ -14,10 +14,15 @@ function primes(count: number): number[] {
   for (let n = 2; found.length < count; n++) if (found.every((p) => n % p !== 0)) found.push(n);
   return found;
 }
-/** The first 32 bits of the fractional part: FIPS 180-4, "Preprocessing" and "SHA-224 and SHA-256 Constants". */
-const fraction = (value: number): number => ((value - Math.floor(value)) * 2 ** 32) | 0;
-const K: Int32Array = Int32Array.from(primes(64), (p) => fraction(Math.cbrt(p)));
-const START: Int32Array = Int32Array.from(primes(8), (p) => fraction(Math.sqrt(p)));
+/** The first 32 bits of the fractional part of a root: FIPS 180-4, "SHA-224 and SHA-256 Constants". */
+function fraction(value: number, degree: bigint): number {
+  const wanted = BigInt(value) << (32n * degree);
+  let root = 0n;
+  for (let bit = 1n << 40n; bit > 0n; bit >>= 1n) if ((root + bit) ** degree <= wanted) root += bit;
+  return Number(BigInt.asIntN(32, root));
+}
+const K: Int32Array = Int32Array.from(primes(64), (p) => fraction(p, 3n));
+const START: Int32Array = Int32Array.from(primes(8), (p) => fraction(p, 2n));
 
 const rotr = (x: number, n: number): number => (x >>> n) | (x << (32 - n));
 

@@ -89,7 +89,8 @@ const SOURCE = `
                 Return (Add (LATE (Local0, 3), \\_SB.EXTM (1, 2)))
             }
             Method (LATE, 2) { Return (ShiftLeft (Arg0, Arg1)) }
-            Name (PAC0, Package () { "text", 0x1122, 0x1122334455667788, Package () { FLD0, ^DEV0 }, Buffer (4) { 1, 2 } })
+            Name (PAC0, Package () { "text", 0x1122, 0x1122334455667788,
+                Package () { FLD0, ^DEV0 }, Buffer (4) { 1, 2 } })
             Method (BUFS, 2)
             {
                 CreateDWordField (Arg0, 0, CDW1)
