@@ -49,7 +49,7 @@ const EXIT_HELP = `
 Exit codes:
   0 powered off, or --until seen   1 --fail-on seen             2 usage or unreadable input
   3 --max-steps reached            4 nothing can happen more    5 a replay differs
-  70 a fault of unmaskable itself`;
+  6 a file cannot be written       70 a fault of unmaskable itself`;
 
 /** Text after the options in the help of `run`. */
 function helpAfter(): string {

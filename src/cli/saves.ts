@@ -1,6 +1,6 @@
 /** Snapshots and recordings as files of the command. */
 import { Machine } from '../machine/machine.ts';
-import { type Recorder, Recorder as Recorders } from '../machine/record/recorder.ts';
+import { Recorder } from '../machine/record/recorder.ts';
 import { type LoadOptions, loadSnapshot, saveSnapshot } from '../machine/snapshot-file/files.ts';
 import { openDrive } from './devices.ts';
 import { UsageError } from './errors.ts';
@@ -90,6 +90,7 @@ export class RecordingFile {
   readonly #recorder: Recorder;
   readonly #file: TextFile;
   readonly #path: string;
+  #failed = false;
 
   private constructor(recorder: Recorder, file: TextFile, path: string) {
     this.#recorder = recorder;
@@ -113,15 +114,21 @@ export class RecordingFile {
     };
     const file = guarded(() => host.openText(path));
     const write = (bytes: Uint8Array): void => guarded(() => file.write(bytes));
-    return new RecordingFile(await Recorders.begin(machine, { codec: host.codec, everySteps, write }), file, path);
+    return new RecordingFile(await Recorder.begin(machine, { codec: host.codec, everySteps, write }), file, path);
   }
 
   /** Writes what has entered since the last time. @throws UsageError `E_SAVE` */
   flush(): void {
-    this.#recorder.flush();
+    try {
+      this.#recorder.flush();
+    } catch (error) {
+      this.#failed = true;
+      throw error;
+    }
   }
-  /** Writes the end. @throws UsageError `E_SAVE` */
+  /** Writes the end, unless writing has failed before. @throws UsageError `E_SAVE` */
   end(): void {
+    if (this.#failed) return;
     this.#recorder.end();
     try {
       this.#file.close();

@@ -81,7 +81,7 @@ export class Session {
     } catch (error) {
       this.#inMachine = false;
       this.#end = undefined;
-      if (isUserError(error)) this.#finish('cannot-write', error.message);
+      if (isUserError(error)) this.#finish('cannot-write', error.message.replace(/\.$/, ''));
       else {
         this.#finish('internal-error', `internal error at step ${grouped(this.#machine.steps)}`);
         this.#host.writeErr(describeFault(error, this.#machine.steps));

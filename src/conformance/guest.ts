@@ -14,7 +14,7 @@ import {
   smc,
   store,
 } from '../engine/hosted/effects.ts';
-import type { HostedEntry, HostedFunction, HostedProgram } from '../engine/hosted/program.ts';
+import type { HostedEntry, HostedFunction } from '../engine/hosted/program.ts';
 import { SDEI_FUNCTIONS, SDEI_RETURN, type SdeiFunction } from '../firmware/sdei/functions.ts';
 import { assemble } from '../isa/text/index.ts';
 import { CaseFailure, type Policy } from './case.ts';
@@ -60,17 +60,16 @@ type Argument = bigint | number;
 /** Facilities of one case; without state of its own. */
 export class Guest {
   readonly target: Target;
-  /** Set when the program of the case has been placed. */
-  program: HostedProgram | undefined;
-
-  constructor(target: Target) {
-    this.target = target;
-  }
-
   /** Address of a function of the case. */
-  at(name: string): bigint {
-    return this.program!.address(name);
+  readonly at: (name: string) => bigint;
+  /** Address of the vectors of the case. */
+  vectors = 0n;
+
+  constructor(target: Target, at: (name: string) => bigint) {
+    this.target = target;
+    this.at = at;
   }
+
   /** A System register of the client's Exception level, such as `ELR`. */
   reg(name: string): string {
     return `${name}_EL${this.target.clientEl}`;

@@ -1,12 +1,12 @@
-/** Runs conformance cases, each on a machine of its own. */
-import { become, type Hosted, load, msr, smc, store, writeX } from '../engine/hosted/effects.ts';
+/** Runs conformance cases, each from the start of a machine. */
 import { HostedError } from '../engine/hosted/errors.ts';
-import { type HostedFunction, HostedProgram } from '../engine/hosted/program.ts';
 import { Machine } from '../machine/machine.ts';
 import type { MachineOptions } from '../machine/options.ts';
+import type { Snapshot } from '../machine/types.ts';
 import { CaseFailure, type ConformanceCase, type Requirement } from './case.ts';
-import { GICD_PA, GICR_SGI_PA, Guest, type Target } from './guest.ts';
-import { HOST_PA, HOST_REQUEST, SERVANT_BYTES, SERVANT_PA, STACKS_PA } from './layout.ts';
+import type { Target } from './guest.ts';
+import { HOST_PA, HOST_REQUEST } from './layout.ts';
+import { Stage } from './stage.ts';
 
 /** How a case ended. */
 export type CaseStatus = 'PASS' | 'FAIL' | 'SKIP' | 'XFAIL';
@@ -41,78 +41,34 @@ export interface Implementation {
 
 /** Steps after which a case is given up. */
 export const CASE_STEPS_MAX = 100_000;
-const PSCI_CPU_ON = 0xc400_0003n;
-const SERVANT_READY = 7;
 
-/** Functions that every case has: bring-up of the PEs, and PEs that do what PE 0 asks. */
-function frame(
-  guest: Guest,
-  cpus: number,
-  own: Readonly<Record<string, HostedFunction>>,
-): Record<string, HostedFunction> {
-  const unexpected = (kind: string): HostedFunction =>
-    function* ({ pe }) {
-      yield* store(HOST_PA, HOST_REQUEST.NONE);
-      throw new CaseFailure(`an unexpected ${kind} exception was taken on PE ${pe}`);
-    };
-  const ready = (pe: number): bigint => SERVANT_PA + BigInt(pe) * SERVANT_BYTES + BigInt(8 * SERVANT_READY);
-  const { conduit } = guest.target;
-  return {
-    *boot() {
-      yield* setUp(guest, 0);
-      // Behind a reset of the system they are as the run before it left them.
-      for (let pe = 1; pe < cpus; pe++) {
-        for (const word of [0, SERVANT_READY]) yield* store(ready(pe) - BigInt(8 * (SERVANT_READY - word)), 0n);
-        if (conduit === 'smc') yield* smc(PSCI_CPU_ON, BigInt(pe), guest.at('servant'), BigInt(pe));
-        else yield* guest.callId(PSCI_CPU_ON, pe, guest.at('servant'), pe);
-        while ((yield* load(ready(pe))) === 0n) yield* guest.others(1);
-      }
-      yield* become('start');
-    },
-    *start(entry) {
-      yield* own.main!(entry);
-      yield* store(HOST_PA, HOST_REQUEST.PASSED);
-      for (;;) yield* guest.settle(1);
-    },
-    *servant({ x }) {
-      const pe = Number(x[0]!);
-      yield* setUp(guest, pe);
-      yield* store(ready(pe), 1n);
-      yield* become('serve', x[0]!);
-    },
-    *serve({ x }) {
-      yield* guest.serve(Number(x[0]!));
-      yield* become('serve', x[0]!);
-    },
-    unexpectedSync: unexpected('synchronous'),
-    unexpectedIrq: unexpected('IRQ'),
-    unexpectedOther: unexpected('FIQ or SError'),
-    ...own,
-  };
+/** A machine with the dispatcher, at its start. */
+interface Bench {
+  readonly machine: Machine;
+  readonly stage: Stage;
+  readonly start: Snapshot;
 }
 
-/** Stack, vectors and interrupt controller of a PE, with everything masked. */
-function* setUp(guest: Guest, pe: number): Hosted {
-  yield* writeX(31, STACKS_PA + BigInt(pe) * 0x1000n);
-  yield* msr(guest.reg('VBAR'), guest.program!.vectors('vectors'));
-  if (pe === 0) yield* store(GICD_PA, 0x32n, 4);
-  yield* store(GICR_SGI_PA(pe) - 0x1_0000n + 0x14n, 0n, 4);
-  yield* msr(guest.reg('ICC_SRE'), 7n);
-}
+/** Machines are made once for each number of PEs: most cases are over in a hundredth of the time that takes. */
+const BENCHES = new WeakMap<Implementation, Map<number, Bench>>();
 
-/** Places the functions of a case with the frame around them. */
-export function programOf(c: ConformanceCase, guest: Guest): HostedProgram {
-  const own = c.functions(guest);
-  const functions = frame(guest, c.cpus, own);
-  const group = {
-    sync: own.sync ? 'sync' : 'unexpectedSync',
-    irq: own.irq ? 'irq' : 'unexpectedIrq',
-    fiq: 'unexpectedOther',
-    serror: 'unexpectedOther',
-  };
-  const vectors = { vectors: { currentSp0: group, currentSpx: group, lower64: group } };
-  guest.program = new HostedProgram({ functions, vectors });
-  return guest.program;
+function benchOf(implementation: Implementation, cpus: number): Bench {
+  const benches = BENCHES.get(implementation) ?? new Map<number, Bench>();
+  BENCHES.set(implementation, benches);
+  const found = benches.get(cpus);
+  if (found) return found;
+  const stage = new Stage(implementation.target, cpus);
+  const machine = Machine.create({
+    memoryBytes: 16 * 2 ** 20,
+    ...implementation.machine,
+    cpus,
+    hosted: stage.program,
+    ...(implementation.install ? {} : { entry: 'boot' }),
+  });
+  implementation.install?.(machine, stage.program.address('boot'));
+  const bench = { machine, stage, start: machine.snapshot() };
+  benches.set(cpus, bench);
+  return bench;
 }
 
 /** Runs one case. */
@@ -126,20 +82,13 @@ export function runCase(c: ConformanceCase, implementation: Implementation): Cas
   });
   const lacking = c.needs.find((need) => implementation.lacks[need] !== undefined);
   if (lacking) return result('SKIP', implementation.lacks[lacking]);
-  const guest = new Guest(implementation.target);
-  const hosted = programOf(c, guest);
-  const machine = Machine.create({
-    memoryBytes: 16 * 2 ** 20,
-    ...implementation.machine,
-    cpus: c.cpus,
-    hosted,
-    ...(implementation.install ? {} : { entry: 'boot' }),
-  });
-  const install = (): void => implementation.install?.(machine, hosted.address('boot'));
-  install();
+  const bench = benchOf(implementation, c.cpus);
+  const { machine, stage } = bench;
+  machine.restore(bench.start);
+  stage.set(c);
   implementation.prepare?.(machine);
   const known = implementation.expectedFailures?.get(c.name);
-  const failure = drive(machine, install);
+  const failure = drive(bench, implementation);
   if (failure === undefined) {
     return known === undefined
       ? result('PASS', undefined, machine.steps)
@@ -151,28 +100,29 @@ export function runCase(c: ConformanceCase, implementation: Implementation): Cas
 }
 
 /** Runs a case to its end, through resets that it asks for; why it failed, or undefined. */
-function drive(machine: Machine, install: () => void): string | undefined {
+function drive({ machine, stage }: Bench, { install }: Implementation): string | undefined {
   let passed = false;
   const look = (): boolean => {
     if (machine.readMemory(HOST_PA, 1)[0] === 0) return false;
     passed = request(machine);
     return passed;
   };
+  const run = () => machine.runUntil(look, { steps: Math.max(CASE_STEPS_MAX - machine.steps, 0) }).reason;
   try {
-    const run = () => machine.runUntil(look, { steps: Math.max(CASE_STEPS_MAX - machine.steps, 0) }).reason;
     let reason = run();
     while (reason === 'reset') {
       machine.reset();
-      install();
+      install?.(machine, stage.program.address('boot'));
       reason = run();
     }
     if (passed) return undefined;
-    if (reason === 'limit') return `it did not end within ${CASE_STEPS_MAX} steps: ${whereabouts(machine)}`;
-    if (reason === 'idle') return `nothing can happen any more: ${whereabouts(machine)}`;
+    const where = stage.named(whereabouts(machine));
+    if (reason === 'limit') return `it did not end within ${CASE_STEPS_MAX} steps: ${where}`;
+    if (reason === 'idle') return `nothing can happen any more: ${where}`;
     return `the machine ended by ${reason}`;
   } catch (error) {
     if (error instanceof HostedError && error.cause instanceof CaseFailure) return error.cause.message;
-    if (error instanceof HostedError) return error.message;
+    if (error instanceof HostedError) return stage.named(error.message);
     throw error;
   }
 }

@@ -39,8 +39,8 @@ interface Plan {
   readonly staticMask: number;
   /** Lowest bits of the register fields whose number 31 is a shape of its own. */
   readonly split: readonly number[];
-  /** Lowest bits of the register fields. */
-  readonly registers: readonly number[];
+  /** Where the register fields lie; a few have four bits. */
+  readonly registers: readonly { readonly lsb: number; readonly mask: number }[];
   readonly immediates: readonly { readonly type: ImmType; readonly at: number; readonly value: ImmValue }[];
   readonly layout: ShapeLayout;
   readonly shapes: Map<number, Shape>;
@@ -60,7 +60,10 @@ function planOf(clause: Clause): Plan {
   return {
     staticMask,
     split: (clause.split31 ?? []).map(lsb),
-    registers: clause.registerFields.map(lsb),
+    registers: clause.registerFields.map((f) => ({
+      lsb: lsb(f),
+      mask: 2 ** clause.encoding.fields[f]!.width - 1,
+    })),
     immediates: Object.entries(immediates).map(([name, place]) => ({ ...place, value: clause.imm![name]![1] })),
     layout: { registers: clause.registerFields, immediates },
     shapes: new Map(),
@@ -104,7 +107,8 @@ export class Shapes {
     const { view, u8 } = this.host.memory;
     view.setUint16(record, shape.handler, true);
     for (let i = 0; i < plan.registers.length; i++) {
-      const n = (word >>> plan.registers[i]!) & 31;
+      const { lsb, mask } = plan.registers[i]!;
+      const n = (word >>> lsb) & mask;
       u8[record + RECORD_REGS + i] = n === 31 && shape.sp[i] ? SLOT_SP : n;
     }
     if (plan.immediates.length > 0) this.immediates(record + RECORD_IMM, plan, extractFields(clause.encoding, word));

@@ -27,13 +27,17 @@ describe('PSTATE.DAIF', () => {
     expect(m.run('MSR (register, DAIF)', {}, { state: { EL: 0 } }).events).toEqual(['writeSysreg']);
   });
 
-  it('unmasking while an interrupt is asserted, or clearing D, is left to the helper', () => {
+  it('unmasking while an interrupt is asserted, or clearing D while debug is in use, is left to the helper', () => {
     const pending = { DAIF: 15 << 6, interruptPending: 1 };
     expect(m.run('MSR (immediate, DAIFClr)', { CRm: 2 }, { state: pending }).events).toEqual(['writePstate']);
     expect(m.flat.events[0]!.args, 'op1:op2 and the masks').toEqual([0b011_111, 2]);
     expect(m.run('MSR (register, DAIF)', {}, { state: pending }).events).toEqual(['writeSysreg']);
-    expect(m.run('MSR (immediate, DAIFClr)', { CRm: 8 }, { state: { DAIF: DAIF_D } }).events).toEqual(['writePstate']);
-    expect(m.run('MSR (register, DAIF)', {}, { state: { DAIF: DAIF_D } }).events).toEqual(['writeSysreg']);
+    const debug = { DAIF: DAIF_D, debugMask: DAIF_D };
+    expect(m.run('MSR (immediate, DAIFClr)', { CRm: 8 }, { state: debug }).events).toEqual(['writePstate']);
+    expect(m.run('MSR (register, DAIF)', {}, { state: debug }).events).toEqual(['writeSysreg']);
+    const unused = { DAIF: DAIF_D, debugMask: 0 };
+    expect(m.run('MSR (immediate, DAIFClr)', { CRm: 8 }, { state: unused }).events).toEqual([]);
+    expect(m.run('MSR (register, DAIF)', {}, { state: unused }).events).toEqual([]);
     expect(m.run('MSR (immediate, DAIFSet)', { CRm: 2 }, { state: pending }).events).toEqual([]);
   });
 
@@ -76,8 +80,41 @@ describe('registers with rows of their own', () => {
     expect(m.run('MSR (register, ELR_EL1)', { Rt: 0 }, { state: { EL: 2 } }).events).toEqual(['writeSysreg']);
   });
 
+  it('fault registers and table bases of EL1 are left to the helper while HCR_EL2 traps them', () => {
+    const hcr = (value: bigint): void =>
+      m.flat.memory.view.setBigUint64(
+        SYSREG_BASE + STORED_SYSREGS.findIndex((r) => r.name === 'HCR_EL2') * 8,
+        value,
+        true,
+      );
+    m.run('MSR (register, FAR_EL1)', { Rt: 0 }, { x: { 0: 0x77n } });
+    expect([m.events, stored('FAR_EL1'), m.run('MRS (FAR_EL1)', { Rt: 1 }).x(1)]).toEqual([[], 0x77n, 0x77n]);
+    hcr(1n << 26n);
+    expect(m.run('MSR (register, FAR_EL1)', {}).events).toEqual(['writeSysreg']);
+    expect(m.run('MRS (FAR_EL1)', {}).events).toEqual([]);
+    hcr(1n << 30n);
+    for (const name of ['FAR_EL1', 'ESR_EL1', 'TTBR0_EL1', 'TTBR1_EL1'])
+      expect(m.run(`MRS (${name})`, {}).events, name).toEqual(['readSysreg']);
+    hcr(0n);
+    expect(m.run('MRS (TTBR1_EL1)', {}, { state: { EL: 2 } }).events).toEqual(['readSysreg']);
+  });
+
+  it('VBAR_EL1 keeps its bits 63:11', () => {
+    m.run('MSR (register, VBAR_EL1)', { Rt: 0 }, { x: { 0: (1n << 64n) - 1n } });
+    expect([m.events, stored('VBAR_EL1')]).toEqual([[], (1n << 64n) - 0x800n]);
+  });
+
   it('FPCR traps like floating point', () => {
     expect(m.run('MRS (FPCR)', {}, { state: { fpTrapped: 1 } }).events).toEqual(['fpAccessTrap']);
+  });
+});
+
+describe('hints and barriers that are state', () => {
+  it('SEVL sets the event register, CLREX opens the local monitor', () => {
+    m.word(0xd503_20bf);
+    expect(m.state('eventRegister')).toBe(1n);
+    m.run('CLREX', {}, { state: { exclusiveValid: 1 } });
+    expect(m.state('exclusiveValid')).toBe(0n);
   });
 });
 
@@ -97,13 +134,13 @@ describe('everything else goes to the processing element', () => {
     [0xd503_205f, ['waitForEvent']],
     [0xd503_207f, ['waitForInterrupt']],
     [0xd503_209f, ['sendEvent']],
-    [0xd503_20bf, ['sendEventLocal']],
+    [0xd503_20bf, []],
     [0xd503_221f, ['errorBarrier']],
     [0xd503_233f, []],
     [0xd503_3f9f, []],
     [0xd503_3bbf, []],
-    [0xd503_3fdf, ['instructionBarrier']],
-    [0xd503_3f5f, ['clearExclusive']],
+    [0xd503_3fdf, []],
+    [0xd503_3f5f, []],
     [0xd50b_7420, ['zeroBlock']],
     [0xd508_871f, ['systemInstruction']],
     [0xd528_7000, ['systemInstructionRead']],

@@ -8,7 +8,7 @@ import type { Replay, ReplayPoint } from './replay.ts';
 export interface FirstDifference {
   /** They are equal after so many steps, and differ after the next. */
   readonly equalSteps: number;
-  /** Which PE took that step on the first machine, and where, where that can be told. */
+  /** What differs after that step, at most `DIFFERENCES_MAX`. */
   readonly differences: readonly Difference[];
 }
 

@@ -44,8 +44,8 @@ export const levelOf = (pstate: bigint): number => Number((pstate >> 2n) & 3n);
 /** PSTATE.I of an SPSR. */
 export const PSTATE_I = 0x80n;
 
-/** Saves everything; SP is at the frame afterwards. Interrupts and SErrors must be masked. */
-export function* saveFrame(pe: number): Hosted<Frame> {
+/** Saves everything; SP is at the frame afterwards. Interrupts and SErrors must be masked. `el` is the kernel's. */
+export function* saveFrame(pe: number, el: 1 | 2): Hosted<Frame> {
   const sp = yield* readX(31);
   let pa = sp - FRAME_BYTES;
   const overflow = !insideStack(pa);
@@ -54,9 +54,9 @@ export function* saveFrame(pe: number): Hosted<Frame> {
   for (let n = 0; n < 30; n += 2) yield* storePair(n, pa + BigInt(8 * n));
   yield* store(pa + 240n, yield* readX(30));
   yield* store(pa + FRAME.sp, sp);
-  const pc = yield* mrs('ELR_EL1');
+  const pc = yield* mrs(`ELR_EL${el}`);
   yield* store(pa + FRAME.pc, pc);
-  const pstate = yield* mrs('SPSR_EL1');
+  const pstate = yield* mrs(`SPSR_EL${el}`);
   yield* store(pa + FRAME.pstate, pstate);
   const fromEl0 = levelOf(pstate) === 0;
   if (fromEl0) {
@@ -69,10 +69,10 @@ export function* saveFrame(pe: number): Hosted<Frame> {
 }
 
 /** Restores everything from the frame, whatever was changed there, and returns from the exception. */
-export function* restoreFrame(frame: Frame): Hosted {
+export function* restoreFrame(frame: Frame, el: 1 | 2): Hosted {
   const { pa } = frame;
-  yield* msr('ELR_EL1', yield* load(pa + FRAME.pc));
-  yield* msr('SPSR_EL1', yield* load(pa + FRAME.pstate));
+  yield* msr(`ELR_EL${el}`, yield* load(pa + FRAME.pc));
+  yield* msr(`SPSR_EL${el}`, yield* load(pa + FRAME.pstate));
   if (frame.fromEl0) yield* msr('SP_EL0', yield* load(pa + FRAME.spEl0));
   yield* writeX(30, yield* load(pa + 240n));
   for (let n = 0; n < 30; n += 2) yield* loadPair(n, pa + BigInt(8 * n));
