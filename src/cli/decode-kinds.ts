@@ -1,4 +1,6 @@
 /** What `unmaskable decode` can read, how each kind is recognised, and what comes of it. */
+
+import { withAml } from '../tables/acpi/aml/tree.ts';
 import { decodeTable, isTable } from '../tables/acpi/any.ts';
 import { decodeStatusBlock, describeStatusBlock } from '../tables/cper/block.ts';
 import { GUID_SIZE_BYTES, readGuid, sectionTypeName } from '../tables/cper/guid.ts';
@@ -83,7 +85,7 @@ function decodeTables(bytes: Uint8Array): DecodedPart[] {
     const length = tableLength(rest);
     const followed = length !== undefined && isTable(rest.subarray(length)) && !isText(rest.subarray(length));
     const own = followed ? rest.subarray(0, length) : rest;
-    const { value, findings, tree } = decodeTable(own);
+    const { value, findings, tree } = withAml(decodeTable(own), own);
     const signature = String.fromCharCode(...own.subarray(0, 4));
     parts.push({
       what: signature === 'RSD ' ? 'ACPI root pointer (RSDP)' : `ACPI table ${signature}`,

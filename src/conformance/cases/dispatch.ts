@@ -101,6 +101,8 @@ DISPATCH.functions(
       yield* g.expectTags([0]);
     },
     *handler() {
+      // X0 is the result of the signal, X1 and X2 its arguments.
+      for (const n of [0, 1, 2]) yield* g.expect(0, 'SDEI_EVENT_CONTEXT', n);
       for (let n = 3; n <= 17; n++) yield* g.expect(MARK + BigInt(n), 'SDEI_EVENT_CONTEXT', n);
       for (const n of [18, 0x100, 0xffff_ffff]) yield* g.expect('INVALID_PARAMETERS', 'SDEI_EVENT_CONTEXT', n);
       yield* g.note(0);
@@ -196,3 +198,61 @@ DISPATCH.functions('the status in the handler is 7: registered, enabled, running
     yield* g.complete();
   },
 }));
+DISPATCH.functions('PSTATE.UAO is 0 in the handler, and as it was behind it', (g) => ({
+  *main() {
+    yield* ready(g);
+    yield* msrImmediate('UAO', 1);
+    yield* g.signal();
+    yield* g.settle();
+    check(yield* mrs('UAO'), 1n << 23n, 'UAO behind the handler');
+    yield* g.expectTags([0]);
+  },
+  *handler() {
+    check(yield* mrs('UAO'), 0n, 'UAO of the handler');
+    yield* g.note(0);
+    yield* g.complete();
+  },
+}));
+
+const SIMD = [...Array(16).keys()].map((n) => 2 * n);
+/** Two routines: X0 is where V0 to V31 are stored to, or loaded from. */
+const SIMD_CODE = `
+save: ${SIMD.map((n) => `stp q${n}, q${n + 1}, [x0, #${16 * n}]\n`).join('')} ret
+fill: ${SIMD.map((n) => `ldp q${n}, q${n + 1}, [x0, #${16 * n}]\n`).join('')} ret
+`;
+const SIMD_BYTES = 512n;
+
+DISPATCH.functions('V0 to V31 of the handler are those of the interrupted code; what it leaves there stays', (g) => {
+  const area = (n: bigint): bigint => SCRATCH_PA + 0x200n + n * SIMD_BYTES;
+  const call = function* (name: string, n: bigint): Hosted {
+    yield* callAt(yield* load(SCRATCH_PA + (name === 'save' ? 0n : 8n)), area(n));
+  };
+  const same = function* (a: bigint, b: bigint, what: string): Hosted {
+    for (let at = 0n; at < SIMD_BYTES; at += 8n)
+      check(yield* load(area(a) + at), yield* load(area(b) + at), `V${at / 16n} ${what}`);
+  };
+  return {
+    *main() {
+      const labels = yield* g.code(SIMD_CODE);
+      yield* store(SCRATCH_PA, labels.get('save')!);
+      yield* store(SCRATCH_PA + 8n, labels.get('fill')!);
+      // CPACR_EL1.FPEN, CPTR_EL2: nothing of SIMD is trapped.
+      yield* msr(g.target.clientEl === 2 ? 'CPTR_EL2' : 'CPACR_EL1', g.target.clientEl === 2 ? 0n : 3n << 20n);
+      for (let at = 0n; at < 2n * SIMD_BYTES; at += 8n) yield* store(area(0n) + at, 0xabcd_0000_0000_0000n + at);
+      yield* ready(g);
+      yield* call('fill', 0n);
+      yield* g.signal();
+      yield* g.settle();
+      yield* g.expectTags([0]);
+      yield* call('save', 3n);
+      yield* same(3n, 1n, 'behind the handler');
+    },
+    *handler() {
+      yield* call('save', 2n);
+      yield* same(2n, 0n, 'of the handler');
+      yield* call('fill', 1n);
+      yield* g.note(0);
+      yield* g.complete();
+    },
+  };
+});

@@ -1,5 +1,5 @@
 /** Calls that need no event: version, identifiers, fresh state, the mask. DEN0054, "SDEI functions". */
-import { eret, type Hosted, msr, readX, smc, writeX } from '../../engine/hosted/effects.ts';
+import { eret, type Hosted, hvc, msr, readX, smc, writeX } from '../../engine/hosted/effects.ts';
 import { SDEI_FUNCTIONS, type SdeiFunction } from '../../firmware/sdei/functions.ts';
 import { CaseGroup } from '../case.ts';
 import { check } from '../guest.ts';
@@ -38,21 +38,102 @@ for (const id of [0xc400_0033n, 0xc400_003fn]) {
     check(yield* g.callId(id), 'NOT_SUPPORTED', `function 0x${id.toString(16)}`);
   });
 }
-INTERFACE.test('a call that returns changes no register but X0', function* (g) {
-  for (let n = 1; n <= 30; n++) yield* writeX(n, 0x1111_2222_3333_4400n + BigInt(n));
-  const x = [BigInt(SDEI_FUNCTIONS.SDEI_EVENT_STATUS), 0n];
-  if (g.target.conduit === 'smc') yield* smc(...x);
-  else yield* g.callId(x[0]!, 0n);
-  check(yield* readX(1), 0n, 'X1 behind SDEI_EVENT_STATUS');
-  for (let n = 2; n <= 30; n++) {
-    check(yield* readX(n), 0x1111_2222_3333_4400n + BigInt(n), `X${n} behind SDEI_EVENT_STATUS`);
-  }
-});
+for (const name of ['SDEI_EVENT_REGISTER', 'SDEI_PE_UNMASK', 'SDEI_PRIVATE_RESET'] as const) {
+  INTERFACE.functions(
+    `${name} from an Exception level that is not the client gives NOT_SUPPORTED and does nothing`,
+    (g) => ({
+      *main() {
+        yield* g.ready(0, 'handler');
+        yield* msr('ELR_EL2', g.at('below'));
+        yield* msr('SPSR_EL2', 0x3c5n);
+        yield* eret();
+      },
+      *below() {
+        const [x0] = yield* smc(BigInt(SDEI_FUNCTIONS[name]), 0n, g.at('handler'));
+        check(BigInt.asIntN(64, x0!), 'NOT_SUPPORTED', `${name} at EL1`);
+        yield* hvc();
+      },
+      // The HVC of the code below came here: back at the client's Exception level.
+      *sync() {
+        yield* g.expect(3, 'SDEI_EVENT_STATUS', 0);
+        yield* g.expect(0, 'SDEI_PE_MASK');
+        yield* g.passed();
+      },
+      handler: g.noting(),
+    }),
+    { needs: ['EL2'] },
+  );
+}
+/** Calls that come back, with arguments of every kind of outcome. */
+const RETURNING: readonly [SdeiFunction, ...number[]][] = [
+  ['SDEI_VERSION'],
+  ['SDEI_EVENT_REGISTER', 0, 0, 0, 0, 0],
+  ['SDEI_EVENT_ENABLE', 0],
+  ['SDEI_EVENT_DISABLE', 0],
+  ['SDEI_EVENT_CONTEXT', 0],
+  ['SDEI_EVENT_COMPLETE', 0],
+  ['SDEI_EVENT_COMPLETE_AND_RESUME', 0x4000_0000],
+  ['SDEI_EVENT_UNREGISTER', 0],
+  ['SDEI_EVENT_STATUS', 0],
+  ['SDEI_EVENT_GET_INFO', 0, 0],
+  ['SDEI_EVENT_ROUTING_SET', 0, 0, 0],
+  ['SDEI_PE_UNMASK'],
+  ['SDEI_PE_MASK'],
+  ['SDEI_INTERRUPT_BIND', 5],
+  ['SDEI_INTERRUPT_RELEASE', 0],
+  ['SDEI_EVENT_SIGNAL', 5, 0],
+  ['SDEI_FEATURES', 0],
+  ['SDEI_PRIVATE_RESET'],
+  ['SDEI_SHARED_RESET'],
+];
+for (const [name, ...args] of RETURNING) {
+  INTERFACE.test(`${name} changes no register but X0`, function* (g) {
+    const pattern = (n: number): bigint => 0x1111_2222_3333_4400n + BigInt(n);
+    for (let n = 1; n <= 30; n++) yield* writeX(n, pattern(n));
+    yield* g.call(name, ...args);
+    for (let n = 1; n <= 30; n++) {
+      const expected = n <= args.length ? BigInt(args[n - 1]!) : pattern(n);
+      check(yield* readX(n), expected, `X${n} behind ${name}`);
+    }
+  });
+}
 INTERFACE.test('an event argument counts with its low 32 bits only', function* (g) {
   yield* g.expect(0, 'SDEI_EVENT_STATUS', GARBAGE);
   yield* g.expect(0, 'SDEI_EVENT_GET_INFO', GARBAGE, 0);
   yield* g.expect('INVALID_PARAMETERS', 'SDEI_EVENT_STATUS', GARBAGE | BigInt(UNKNOWN));
 });
+INTERFACE.functions('every 32-bit argument counts with its low 32 bits only', (g) => ({
+  *main() {
+    yield* g.expect(0, 'SDEI_EVENT_REGISTER', GARBAGE, g.at('handler'), 0, 0, 0);
+    yield* g.expect(0, 'SDEI_EVENT_ENABLE', GARBAGE);
+    yield* g.expect(3, 'SDEI_EVENT_STATUS', 0);
+    yield* g.expect(0, 'SDEI_EVENT_DISABLE', GARBAGE);
+    yield* g.unmask();
+    yield* g.expect(0, 'SDEI_EVENT_ENABLE', 0);
+    yield* g.expect(0, 'SDEI_EVENT_SIGNAL', GARBAGE, 0);
+    yield* g.expectTags([0]);
+    yield* g.expect(0, 'SDEI_EVENT_UNREGISTER', GARBAGE);
+    yield* g.expect(0, 'SDEI_EVENT_GET_INFO', 0, GARBAGE);
+    const slots = yield* g.call('SDEI_FEATURES', 0);
+    yield* g.expect(slots, 'SDEI_FEATURES', GARBAGE);
+    yield* g.expect('INVALID_PARAMETERS', 'SDEI_EVENT_GET_INFO', 0, GARBAGE | 5n);
+  },
+  *handler() {
+    // X1 of the interrupted code: the event argument of its signal.
+    yield* g.expect(GARBAGE, 'SDEI_EVENT_CONTEXT', GARBAGE | 1n);
+    yield* g.note(0);
+    yield* g.complete(GARBAGE);
+  },
+}));
+INTERFACE.test(
+  'the interrupt and the event of SDEI_INTERRUPT_BIND and RELEASE count with their low 32 bits only',
+  function* (g) {
+    const event = yield* g.bind(GARBAGE | BigInt(g.target.freeSpis[0]!));
+    yield* g.expect(event, 'SDEI_INTERRUPT_BIND', g.target.freeSpis[0]!);
+    yield* g.expect(0, 'SDEI_INTERRUPT_RELEASE', GARBAGE | event);
+  },
+  { needs: ['binding'] },
+);
 INTERFACE.test('error codes are negative as 64-bit numbers', function* (g) {
   yield* g.expect(-2n, 'SDEI_EVENT_STATUS', UNKNOWN);
 });
@@ -90,6 +171,12 @@ for (const [name, ...args] of [
     yield* g.expect('DENIED', name, ...args);
   });
 }
+FRESH.test(
+  'SDEI_EVENT_CONTEXT of a register that is not saved is an error, also with no handler running',
+  function* (g) {
+    yield* g.expect([-2, -3], 'SDEI_EVENT_CONTEXT', 99);
+  },
+);
 /** Calls that take an event, with arguments that would be right. */
 const EVENT_CALLS: readonly [SdeiFunction, (at: bigint) => readonly (number | bigint)[]][] = [
   ['SDEI_EVENT_STATUS', () => []],

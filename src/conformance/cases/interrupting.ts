@@ -1,6 +1,8 @@
 /** What an event interrupts: masked code, waits, exceptions, lower Exception levels. DEN0054, "Event dispatch". */
 import {
+  callAt,
   eret,
+  type Hosted,
   hint,
   load,
   loadExclusive,
@@ -8,44 +10,21 @@ import {
   msr,
   msrImmediate,
   nop,
+  readX,
   store,
   storeExclusive,
   wfi,
   writeX,
 } from '../../engine/hosted/effects.ts';
+import type { HostedFunction } from '../../engine/hosted/program.ts';
 import { CaseGroup } from '../case.ts';
-import { check } from '../guest.ts';
+import { check, type Guest } from '../guest.ts';
 import { SCRATCH_PA } from '../layout.ts';
-import { ready } from './dispatch.ts';
+import { MARK, ready } from './dispatch.ts';
 
 /** What an event interrupts. */
 export const INTERRUPTING = new CaseGroup('what an event interrupts');
 
-INTERRUPTING.functions(
-  'an event is taken between an exception and the first instruction of its vector',
-  (g) => ({
-    *main() {
-      yield* ready(g);
-      yield* g.start(1, 'signaller');
-      for (let n = 0; n < 40; n++) yield* store(SCRATCH_PA + 0x100n, yield* load(0xffff_0000_0000n));
-      yield* g.join(1);
-      yield* g.noted();
-    },
-    *signaller() {
-      for (let n = 0; n < 20; n++) yield* g.signal(0);
-      return 0n;
-    },
-    handler: g.noting(),
-    *sync() {
-      // The access faulted: skipped, with 7 as its value, by the ELR that an event must not have changed.
-      const elr = yield* mrs(g.reg('ELR'));
-      yield* msr(g.reg('ELR'), elr + 4n);
-      yield* writeX(0, 7n);
-      yield* eret();
-    },
-  }),
-  { cpus: 2 },
-);
 INTERRUPTING.functions(
   'an event wakes a PE from WFI, and COMPLETE goes on behind the WFI',
   (g) => ({
@@ -172,3 +151,96 @@ INTERRUPTING.functions(
   }),
   { cpus: 2, needs: ['EL2'] },
 );
+
+/** Most boundaries of a stretch that cases sweep. */
+const BOUNDARIES = 40;
+/** Where a sweep counts the exceptions of its stretch. */
+const TAKEN_PA = SCRATCH_PA + 0x20n;
+
+/**
+ * An event at each boundary of a stretch of code, one after the other: the first PPI is bound, and its line rises n
+ * steps behind a point before the stretch.
+ */
+function sweep(name: string, stretch: (g: Guest) => Hosted, functions: (g: Guest) => Record<string, HostedFunction>) {
+  INTERRUPTING.functions(
+    name,
+    (g) => ({
+      *main() {
+        const intid = g.target.freePpis[0]!;
+        yield* g.trigger(intid, true);
+        const event = yield* g.bind(intid);
+        yield* g.ready(event, 'handler');
+        yield* g.unmask();
+        for (let n = 3; n < BOUNDARIES; n++) {
+          yield* g.lineAfter(n, intid);
+          yield* stretch(g);
+          yield* g.settle(BOUNDARIES);
+          yield* g.line(intid, false);
+          yield* g.expectTags(
+            Array.from({ length: n - 2 }, () => event),
+            `handlers, the last ${n} steps behind the start`,
+          );
+          check(yield* load(TAKEN_PA), BigInt(n - 2), 'exceptions of the stretch');
+        }
+      },
+      handler: g.noting(),
+      ...functions(g),
+    }),
+    { needs: ['binding'] },
+  );
+}
+sweep(
+  'an event at any boundary of an exception of the client, its handler and its return changes none of them',
+  function* () {
+    for (let n = 4; n <= 17; n++) yield* writeX(n, MARK + BigInt(n));
+    check(yield* load(0xffff_0000_0000n), 7n, 'what the vector left for the load');
+    for (let n = 4; n <= 17; n++) check(yield* readX(n), MARK + BigInt(n), `X${n}`);
+  },
+  (g) => ({
+    *sync() {
+      const elr = yield* mrs(g.reg('ELR'));
+      yield* store(TAKEN_PA, (yield* load(TAKEN_PA)) + 1n);
+      yield* msr(g.reg('ELR'), elr + 4n);
+      yield* writeX(0, 7n);
+      yield* eret();
+    },
+  }),
+);
+sweep(
+  'an event at any boundary of an illegal exception return, PSTATE.IL being 1, is handled; the exception comes behind it',
+  function* (g) {
+    yield* callAt(g.at('illegal'));
+  },
+  (g) => ({
+    *illegal({ lr }) {
+      yield* msr(g.reg('ELR'), lr);
+      // EL3h: a return to a higher Exception level.
+      yield* msr(g.reg('SPSR'), 0x3cdn);
+      yield* eret();
+    },
+    *sync() {
+      check((yield* mrs(g.reg('SPSR'))) & IL, IL, 'SPSR.IL at the vector');
+      yield* store(TAKEN_PA, (yield* load(TAKEN_PA)) + 1n);
+      yield* msr(g.reg('SPSR'), 0x3c0n | (yield* mrs('CurrentEL')) | 1n);
+      yield* eret();
+    },
+  }),
+);
+sweep(
+  'an event at any boundary of a loop of LDXR and STXR, its handler using the same word, loses no count',
+  function* (g) {
+    yield* increment(TAKEN_PA);
+    check(yield* load(SCRATCH_PA + 0x28n), BigInt((yield* g.notes()).length), 'counts of the handler');
+  },
+  (g) => ({
+    handler: g.handler(function* ({ event }) {
+      yield* increment(SCRATCH_PA + 0x28n);
+      yield* g.note(event);
+    }),
+  }),
+);
+const IL = 1n << 20n;
+
+function* increment(pa: bigint): Hosted {
+  for (let failed = 1n; failed !== 0n; ) failed = yield* storeExclusive(pa, (yield* loadExclusive(pa)) + 1n);
+}

@@ -80,8 +80,9 @@ export class Einj {
     const addr = flags & FLAG.memoryValid ? parameters.getBigUint64(16, true) : null;
     if (addr !== null && !this.host.ramContains(addr)) return EINJ_STATUS.invalidAccess;
     const [kind, severity] = meant;
-    // Without an address the platform chooses one: the beginning of the block that the table points at is its own.
-    this.armed = { bit, addr: addr ?? (kind === 'memory' ? this.layout.basePa : null), pe };
+    // Taken: what is there now does not count the next time.
+    this.host.writeMemory(this.layout.einjParameterPa, new Uint8Array(4));
+    this.armed = { bit, addr, pe };
     if (kind === 'memory' && severity !== 'corrected' && addr !== null) this.host.poison(addr);
     const entries = actionEntries(this.registersPa, [
       [EINJ_ACTION.TRIGGER_ERROR, INSTRUCTION.WRITE_REGISTER_VALUE, 'EINJ_TRIGGER', 1n],
@@ -97,9 +98,7 @@ export class Einj {
     this.armed = null;
     const [kind, severity] = TYPES[armed.bit]!;
     const { addr, pe } = armed;
-    const common = { severity, ...(pe === null ? {} : { pe }) };
-    if (kind === 'memory') this.inject({ kind, addr: addr!, ...common });
-    else this.inject({ kind, ...(addr === null ? {} : { addr }), ...common });
+    this.inject({ kind, severity, ...(pe === null ? {} : { pe }), ...(addr === null ? {} : { addr }) });
   }
 
   reset(): void {

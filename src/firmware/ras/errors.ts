@@ -42,8 +42,8 @@ interface Common {
 /** An error of memory. */
 export interface RasMemoryError extends Common {
   readonly kind: 'memory';
-  /** Physical address. */
-  readonly addr: bigint;
+  /** Physical address; without it the report names none. */
+  readonly addr?: bigint;
   /** Physical address mask; default a page of 4 KiB. */
   readonly mask?: bigint;
   /** Memory error type, 0 to 15; default 2 (single-bit ECC) for corrected errors, else 3 (multi-bit ECC). */
@@ -123,12 +123,10 @@ const AER_BYTES = 96;
 function memorySection(error: RasMemoryError): CperSectionInput {
   const { addr, mask = 0xffff_ffff_ffff_f000n, errorStatus = 0x400n, node, card, module, bank, row, column } = error;
   const memoryErrorType = error.type ?? (error.severity === 'corrected' ? 2 : 3);
+  const address = addr === undefined ? {} : { physicalAddress: addr, physicalAddressMask: mask };
   const where = { node, card, module, bank, row, column };
   const given = Object.fromEntries(Object.entries(where).filter(([, value]) => value !== undefined));
-  return {
-    kind: 'memory',
-    fields: { errorStatus, physicalAddress: addr, physicalAddressMask: mask, memoryErrorType, ...given },
-  };
+  return { kind: 'memory', fields: { errorStatus, ...address, memoryErrorType, ...given } };
 }
 
 function processorSection(error: RasProcessorError, facts: RasFacts): CperSectionInput {

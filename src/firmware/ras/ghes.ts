@@ -5,10 +5,9 @@
  * over is not changed until the operating system has acknowledged it. In version 1 a block status of 0 says so.
  */
 import type { PlainData } from '../../devices/device.ts';
-import type { RasSeverity } from './errors.ts';
+import { markOverflow, type RasSeverity } from './errors.ts';
 import type { RasHost } from './host.ts';
 import type { RasLayout } from './layout.ts';
-import { markOverflow } from './errors.ts';
 import type { CheckedSource } from './sources.ts';
 
 /** Most errors of one source that wait for an acknowledgement: a storm costs no more memory than this. */
@@ -149,7 +148,17 @@ export class Ghes {
     if (status.every((byte) => byte === 0)) this.release(n);
   }
 
+  /** Records an error of which its PE is being told; the source is free. */
+  recordTaken(n: number, error: Waiting): void {
+    this.put(n, error);
+    this.states[n]!.notifyDue = false;
+    this.tell('notified', error.serial, this.sources[n]!, error.pe ?? -1);
+  }
   private record(n: number, error: Waiting): void {
+    this.put(n, error);
+    this.notify(n);
+  }
+  private put(n: number, error: Waiting): void {
     const state = this.states[n]!;
     state.held = error;
     state.notifyDue = true;
@@ -160,7 +169,6 @@ export class Ghes {
     this.host.writeMemory(blockPa + 4n, error.block.subarray(4));
     this.host.writeMemory(blockPa, error.block.subarray(0, 4));
     this.tell('recorded', error.serial, this.sources[n]!, -1);
-    this.notify(n);
   }
 
   private notify(n: number): void {

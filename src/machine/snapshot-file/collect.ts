@@ -29,6 +29,7 @@ function plainOptions(options: CheckedOptions): Record<string, PlainData> {
   const plain = Object.fromEntries(kept) as Record<string, PlainData>;
   // A back end is code; whoever loads the file brings the same.
   if (typeof options.net === 'object') plain.net = { backend: options.net.name };
+  if (options.hosted) plain.hosted = true;
   return plain;
 }
 

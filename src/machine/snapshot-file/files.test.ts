@@ -5,6 +5,9 @@ import { BUSY, GUEST_PA, guest, listen, SMALL_BYTES } from '../../../test/exact/
 import { bareKernel, ECHO } from '../../../test/support/bare-kernel.ts';
 import { CODEC } from '../../../test/support/codec.ts';
 import { type BlockBackend, memoryBackend } from '../../devices/virtio/block-store.ts';
+import type { NetBackend } from '../../devices/virtio/net.ts';
+import { mrs, store } from '../../engine/hosted/effects.ts';
+import { HostedProgram } from '../../engine/hosted/program.ts';
 import { assemble } from '../../isa/text/assemble.ts';
 import { Machine } from '../machine.ts';
 import { decodeStored } from './decode.ts';
@@ -108,6 +111,42 @@ describe('a machine that was saved to a file and loaded', () => {
     const { machine } = guest(BUSY);
     expect(machine.run().reason).toBe('poweroff');
     expect((await again(machine)).run().reason).toBe('poweroff');
+  });
+});
+
+describe('what is code and not data', () => {
+  it('TypeScript code is given again, and goes on in the middle', async () => {
+    const hosted = new HostedProgram({
+      functions: {
+        *main() {
+          for (let n = 0n; n < 500n; n++) yield* store(0x4000_1000n, n + (yield* mrs('CNTVCT_EL0')));
+        },
+      },
+    });
+    const machine = Machine.create({ hosted, entry: 'main', memoryBytes: SMALL_BYTES });
+    machine.run({ steps: 300 });
+    expect(await failure(again(machine))).toContain('E_SNAPSHOT_FILE: snapshot: the machine runs TypeScript code');
+    const back = await again(machine, { hosted });
+    for (const m of [machine, back]) m.run({ steps: 300 });
+    expect(back.digest()).toBe(machine.digest());
+  });
+
+  it('a network back end is given again, with its state', async () => {
+    const net = (): NetBackend => {
+      let sent = 0;
+      return {
+        name: 'counting',
+        send: () => [new Uint8Array(60).fill(++sent)],
+        state: () => sent,
+        load: (state) => {
+          sent = state as number;
+        },
+      };
+    };
+    const { machine } = guest(BUSY, { net: net() });
+    machine.run({ steps: 300 });
+    expect(await failure(again(machine))).toContain("the machine has the network back end 'counting'. Give it as net.");
+    expect((await again(machine, { net: net() })).digest()).toBe(machine.digest());
   });
 });
 

@@ -44,7 +44,7 @@ export async function saveSnapshot(machine: Machine, snapshot: Snapshot, codec: 
 
 function optionsOf(stored: StoredMachine, given: LoadOptions, codec: Codec): MachineOptions {
   const { boot, programs, drives } = stored;
-  const { net, ...options } = stored.options as unknown as MachineOptions;
+  const { net, hosted, ...options } = stored.options as unknown as MachineOptions;
   const refuse = (message: string): never => {
     throw new MachineError('E_SNAPSHOT_FILE', `snapshot: ${message}`);
   };
@@ -53,12 +53,12 @@ function optionsOf(stored: StoredMachine, given: LoadOptions, codec: Codec): Mac
     const { backend } = net as unknown as { backend: string };
     cable = given.net ?? refuse(`the machine has the network back end '${backend}'. Give it as net.`);
   }
-  if (stored.hosted.length > 0 && !given.hosted) refuse('the machine runs TypeScript code. Give it as hosted.');
+  if (hosted && !given.hosted) refuse('the machine runs TypeScript code. Give it as hosted.');
   return {
     ...options,
     engine: given.engine ?? options.engine,
     net: cable,
-    hosted: given.hosted,
+    hosted: hosted && given.hosted,
     boot,
     programs: programs.length > 0 ? programs : undefined,
     drives: drives.map(({ record, content }, n) => {

@@ -3,8 +3,8 @@ import { compareAndSwap, type Hosted, hint, load, lock, mrs, store, unlock } fro
 import type { IrqFlags } from '../irqflags/flags.ts';
 import type { Kernel } from './kernel.ts';
 import { AREA, areaOf, BOARD } from './layout.ts';
-import { psci, psciFinal } from './psci.ts';
 import { panic } from './panic.ts';
+import { psci, psciFinal } from './psci.ts';
 import { callOn, runOn, serveWork, WORK } from './smp.ts';
 
 /** What interrupted what: a thread may wait; interrupts and NMIs may not. */

@@ -1,5 +1,14 @@
 /** The end of a kernel that found something impossible. */
-import { branch, compareAndSwap, hint, type Hosted, load, msrImmediate, store } from '../../engine/hosted/effects.ts';
+import {
+  become,
+  branch,
+  compareAndSwap,
+  type Hosted,
+  hint,
+  load,
+  msrImmediate,
+  store,
+} from '../../engine/hosted/effects.ts';
 import type { Cpu } from './cpu.ts';
 import { AREA, areaOf } from './layout.ts';
 import { psciFinal } from './psci.ts';
@@ -16,7 +25,8 @@ export function* stopHere(cpu: Cpu): Hosted<never> {
   return yield* park();
 }
 function* park(): Hosted<never> {
-  for (;;) yield* hint('wfi');
+  yield* become('kitParked');
+  throw new Error('assertion: become came back');
 }
 
 /** See `Cpu.panic`. The first one counts; the crash kernel starts when there is one, else the machine powers off. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { decodeDsdt, decodeSdei, encodeDsdt, encodeSdei } from '../plain.ts';
 import {
   amlDevice,
   amlEisaId,
@@ -27,7 +28,7 @@ import type { AmlNode } from './node.ts';
 import { AML_OPS, type OpName } from './opcodes.ts';
 import { printAml } from './print.ts';
 import { decodeResources, encodeResources, interruptResource, memoryResource } from './resources.ts';
-import { amlTree } from './tree.ts';
+import { amlTree, withAml } from './tree.ts';
 
 const haveIasl = spawnSync('iasl', ['-v']).status === 0;
 const HEADER_BYTES = 36;
@@ -241,6 +242,34 @@ describe('decoding of AML', () => {
       }),
       { numRuns: 3000 },
     );
+  });
+});
+
+describe('the tree of a definition block', () => {
+  const aml = encodeAml([
+    amlDevice('ERRD', amlName('_HID', amlEisaId('PNP0C33')), { kind: 'raw', bytes: Uint8Array.of(0x02) }),
+    amlDevice('COM0', amlName('_CRS', encodeResources([memoryResource(0x900_0000n, 0x1000)]))),
+  ]);
+
+  it('has devices as branches, ids and resources in words, at their offsets in the table', () => {
+    const bytes = encodeDsdt({ aml });
+    const { tree, findings } = withAml(decodeDsdt(bytes), bytes);
+    const block = tree.children!.find(({ name }) => name === 'aml')!;
+    const [errorDevice, uart] = block.children!;
+    expect(errorDevice).toMatchObject({ name: 'Device (ERRD)', offset: 36 });
+    expect(errorDevice!.children!.map(({ name, value }) => [name, value])).toEqual([
+      ['_HID', 'PNP0C33'],
+      ['bytes that are no AML', '1 bytes'],
+    ]);
+    expect(bytes[uart!.offset]).toBe(0x5b);
+    expect(uart!.children![0]!.children!.map(({ name }) => name)).toEqual(['memory 0x9000000, 0x1000 bytes']);
+    expect(findings).toMatchObject([{ rule: 'opcode', offset: errorDevice!.children![1]!.offset }]);
+  });
+
+  it('of another table is as it was', () => {
+    const bytes = encodeSdei();
+    const decoded = decodeSdei(bytes);
+    expect(withAml(decoded, bytes)).toBe(decoded);
   });
 });
 

@@ -1,7 +1,9 @@
 /** AML for the generic tree: namespace objects as branches, methods and expressions as lines of ASL. */
+import { MAX_FINDINGS } from '../../finding.ts';
 import type { TreeNode } from '../../tree-node.ts';
+import type { DecodedTree } from '../table.ts';
 import { eisaIdText } from './build.ts';
-import type { AmlPlace, DecodedAml } from './decode.ts';
+import { type AmlPlace, type DecodedAml, decodeAml } from './decode.ts';
 import { bufferOf } from './namespace.ts';
 import { type AmlNode, type AmlOp, integerOf, isTerms } from './node.ts';
 import { constantText, headText, nameText } from './print.ts';
@@ -51,4 +53,23 @@ function nameNode({ args }: AmlOp, at: AmlPlace): Pick<TreeNode, 'name' | 'value
   const integer = integerOf(value);
   const id = IDS.has(segment) && integer !== undefined ? eisaIdText(integer) : undefined;
   return { name: nameText(name), value: id ?? constantText(value) ?? headText(value) };
+}
+
+/**
+ * A decoded definition block (DSDT, SSDT) with its terms in the tree where the bytes `aml` stood, and what is wrong with
+ * them among the findings; any other table as it is.
+ *
+ * @param bytes - of the table
+ */
+export function withAml<T>(table: DecodedTree<T>, bytes: Uint8Array): DecodedTree<T> {
+  const { tree, findings } = table;
+  const block = tree.children?.find(({ name }) => name === 'aml');
+  if (block === undefined || block.children !== undefined) return table;
+  const { offset, sizeBytes } = block;
+  const decoded = decodeAml(bytes.subarray(offset, offset + sizeBytes));
+  const node: TreeNode = { name: 'aml', offset, sizeBytes, children: amlTree(decoded, offset) };
+  const moved = decoded.findings.map((finding) => ({ ...finding, offset: finding.offset + offset }));
+  const all = [...findings, ...moved].sort((a, b) => a.offset - b.offset).slice(0, MAX_FINDINGS);
+  const children = tree.children!.map((child) => (child === block ? node : child));
+  return { ...table, tree: { ...tree, children }, findings: all };
 }

@@ -1,0 +1,108 @@
+/** What the vectors lead to: frames, and who deals with an exception. */
+import { type Hosted, load, lock, mrs, msr, msrImmediate, store, unlock } from '../../engine/hosted/effects.ts';
+import type { HostedFunction } from '../../engine/hosted/program.ts';
+import { handleAsNmi, nmiByPriority, runNmi } from '../irqflags/nmi.ts';
+import type { Cpu } from './cpu.ts';
+import { type Frame, restoreFrame, saveFrame } from './frame.ts';
+import { INTID_SPURIOUS } from './gic.ts';
+import { DESCRIPTOR_BYTES, type Kernel } from './kernel.ts';
+import { AREA } from './layout.ts';
+import { stopHere } from './panic.ts';
+import { SGI, serveCall } from './smp.ts';
+
+/** Exceptions debug and SError in, IRQ and FIQ out. */
+const PROCCTX_NOIRQ = 0xc0n;
+
+/** Functions of the program that the vectors enter. */
+export function entryFunctions(kernel: Kernel): Record<string, HostedFunction> {
+  const { el } = kernel.options;
+  /** Frame, the CPU, the mask that was interrupted; afterwards the way back. */
+  const exception = (body: (cpu: Cpu, frame: Frame, pmr: bigint) => Hosted): HostedFunction =>
+    function* ({ pe }) {
+      const frame = yield* saveFrame(pe, el);
+      const cpu = yield* kernel.here(pe, 'irq');
+      const pmr = yield* cpu.irq.enter(frame.pa);
+      if (frame.overflow) yield* cpu.in('nmi').panic(`kernel stack overflow at ${hex(frame.pc)}`);
+      yield* body(cpu, frame, pmr);
+      yield* msrImmediate('DAIFSet', 15);
+      yield* cpu.irq.leave(frame.pa);
+      yield* restoreFrame(frame, el);
+    };
+  const unexpected = (what: string): HostedFunction =>
+    exception(function* (cpu, frame) {
+      const esr = yield* mrs(cpu.reg('ESR'));
+      yield* cpu.in('nmi').panic(`${what} at ${hex(frame.pc)}, ${cpu.reg('ESR')} ${hex(esr)}`);
+    });
+  return {
+    kitSync: exception(synchronous),
+    kitIrq: exception(function* (cpu, frame, pmr) {
+      if (cpu.irq.name !== 'rfc') yield* msr('DAIF', PROCCTX_NOIRQ);
+      if (cpu.irq.name === 'pmr' && cpu.irq.wasDisabled(frame.pstate, pmr)) yield* handleAsNmi(cpu, frame);
+      else yield* handleInterrupt(cpu, frame);
+    }),
+    kitFiq: unexpected('an FIQ'),
+    kitSerror: unexpected('an SError'),
+  };
+}
+
+const hex = (value: bigint): string => `0x${value.toString(16)}`;
+
+function* synchronous(cpu: Cpu, frame: Frame, pmr: bigint): Hosted {
+  const esr = yield* mrs(cpu.reg('ESR'));
+  const far = yield* mrs(cpu.reg('FAR'));
+  const own = cpu.in(frame.fromEl0 ? 'thread' : 'irq');
+  yield* cpu.irq.daifInherit(frame.pstate, pmr);
+  for (const handler of cpu.kernel.syncHandlers) if (yield* handler(own, frame, esr)) return;
+  const where = `at ${hex(frame.pc)}, ${cpu.reg('ESR')} ${hex(esr)}, ${cpu.reg('FAR')} ${hex(far)}`;
+  yield* own.in('nmi').panic(`unexpected exception ${where}`);
+}
+
+/** From code that had interrupts in. What the GIC says decides whether it is an NMI. */
+function* handleInterrupt(cpu: Cpu, frame: Frame): Hosted {
+  const { kernel } = cpu;
+  const iar = yield* kernel.gic.acknowledge();
+  const intid = kernel.gic.version === 2 ? iar & 0x3ffn : iar;
+  const nmi = cpu.irq.name === 'pmr' && (yield* nmiByPriority());
+  if (nmi) yield* runNmi(cpu, frame, iar);
+  if (cpu.irq.name === 'pmr') {
+    // From here on NMIs interrupt the handler.
+    yield* cpu.irq.disable();
+    yield* msrImmediate('DAIFClr', 3);
+  }
+  if (nmi || intid >= INTID_SPURIOUS) return;
+  yield* cpu.add(AREA.irqDepth, 1n);
+  if (intid === BigInt(SGI.STOP)) yield* stopHere(cpu);
+  yield* flow(cpu, Number(intid), iar);
+  yield* cpu.add(AREA.irqDepth, -1n);
+}
+
+/** An interrupt from its handler to its end. That of a shared one holds the descriptor's lock around both. */
+function* flow(cpu: Cpu, intid: number, iar: bigint): Hosted {
+  const { kernel } = cpu;
+  const descriptor = kernel.words.descriptors + BigInt(intid) * DESCRIPTOR_BYTES;
+  const shared = intid >= 32;
+  if (shared) {
+    yield* lock(descriptor, cpu.owner);
+    yield* unlock(descriptor);
+  }
+  if (intid === SGI.CALL) yield* serveCall(cpu);
+  const handler = kernel.interruptHandler(intid);
+  if (handler) yield* handler(cpu, intid);
+  else if (intid >= 16) yield* kernel.gic.disable(intid, cpu.pe);
+  if (shared) yield* lock(descriptor, cpu.owner);
+  yield* kernel.gic.end(iar);
+  if (shared) yield* unlock(descriptor);
+}
+
+/** The CPU is in an NMI, or in something as urgent. */
+export function* inNmi(cpu: Cpu): Hosted<boolean> {
+  return (yield* load(cpu.at(AREA.nmiDepth))) !== 0n;
+}
+/** Counts an NMI in; `nmiExit` counts it out. */
+export function* nmiEnter(cpu: Cpu): Hosted {
+  yield* store(cpu.at(AREA.nmiDepth), (yield* load(cpu.at(AREA.nmiDepth))) + 1n);
+}
+/** See `nmiEnter`. */
+export function* nmiExit(cpu: Cpu): Hosted {
+  yield* store(cpu.at(AREA.nmiDepth), (yield* load(cpu.at(AREA.nmiDepth))) - 1n);
+}
