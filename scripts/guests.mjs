@@ -56,6 +56,9 @@ const MODULES = [
   'qemu_fw_cfg',
 ];
 
+/** Modules that are there beside them, for whoever loads them. */
+const MODULES_AT_HAND = ['einj'];
+
 const INIT_SCRIPT_MODULES = INIT_SCRIPT.replace(
   'echo ',
   `for module in ${MODULES.join(' ')}; do modprobe $module; done\necho `,
@@ -203,7 +206,7 @@ function moduleEntries(modulesDir, release) {
     taken.set(name, { path: path.replace(/\.xz$/, ''), data, needs: dependenciesOf(data) });
     for (const needed of taken.get(name).needs) take(needed);
   };
-  for (const name of MODULES) take(name);
+  for (const name of [...MODULES, ...MODULES_AT_HAND]) take(name);
   if (!taken.has('virtio_mmio') || !taken.has('virtio_blk'))
     throw new CannotFetch(`${modulesDir}: virtio_mmio or virtio_blk is not among the modules of the kernel package`);
   const allNeeds = (name) => (taken.get(name)?.needs ?? []).flatMap((needed) => [needed, ...allNeeds(needed)]);
@@ -257,7 +260,8 @@ function fetchGuests(workDir) {
     busybox: readFileSync(findFile(join(busybox.rootDir, 'bin'), /^busybox$/)),
     'modules.cpio': cpioNewc(moduleEntries(modulesDir, kernelRelease)),
   };
-  const facts = { kernelRelease, kernelPackage, busyboxPackage: `${BUSYBOX_PACKAGE} ${busybox.version}` };
+  const modules = [...MODULES, ...MODULES_AT_HAND].join(' ');
+  const facts = { kernelRelease, kernelPackage, busyboxPackage: `${BUSYBOX_PACKAGE} ${busybox.version}`, modules };
   return { files, facts };
 }
 
@@ -328,6 +332,7 @@ const SETS = {
     metaPackage: 'linux-image-arm64',
     stored: ['Image', 'config', 'busybox', 'modules.cpio'],
     fetch: fetchGuests,
+    isOfNow: ({ modules }) => modules === [...MODULES, ...MODULES_AT_HAND].join(' '),
   },
   rtKernel: {
     manifest: 'guests-rt.json',
@@ -338,11 +343,11 @@ const SETS = {
 };
 
 /** The manifest, when every file it names is there with the content it was stored with. */
-function readCache(dir, { manifest: name, stored }) {
+function readCache(dir, { manifest: name, stored, isOfNow = () => true }) {
   try {
     const manifest = JSON.parse(readFileSync(join(dir, name), 'utf8'));
     const whole = stored.every((file) => sha256(readFileSync(join(dir, file))) === manifest.sha256[file]);
-    return whole ? manifest : undefined;
+    return whole && isOfNow(manifest) ? manifest : undefined;
   } catch {
     return undefined;
   }

@@ -79,6 +79,8 @@ const FULL: Profile = {
     'FEAT_LSE',
     'FEAT_RDM',
     'FEAT_PAN',
+    'FEAT_VHE',
+    'FEAT_VMID16',
     'FEAT_PAN2',
     'FEAT_UAO',
     'FEAT_RAS',
@@ -118,6 +120,15 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = { full: FULL, 'c
 
 /** All profile names. */
 export const PROFILE_NAMES = Object.keys(PROFILES) as readonly ProfileName[];
+
+/** Features of EL2: a processor without EL2 does not have them. */
+const EL2_FEATURES: readonly FeatureName[] = ['FEAT_VHE', 'FEAT_VMID16'];
+
+/** The features of a profile's processor that has certain Exception levels. */
+export function implementedFeatures(profile: Profile, { el2 }: ImplementedEls): ReadonlySet<FeatureName> {
+  if (el2) return profile.features;
+  return new Set([...profile.features].filter((name) => !EL2_FEATURES.includes(name)));
+}
 
 const PA_RANGE = { 44: 4, 48: 5 } as const;
 
@@ -159,6 +170,10 @@ function mmfr0(profile: Profile, { el3 }: ImplementedEls): Fields {
   };
 }
 
+function mmfr1(features: ReadonlySet<FeatureName>): Fields {
+  return { VMIDBits: features.has('FEAT_VMID16') ? 2 : 0, VH: features.has('FEAT_VHE') ? 1 : 0 };
+}
+
 function dfr0({ features }: Profile): Fields {
   return {
     DebugVer: 6,
@@ -175,7 +190,7 @@ function dfr0({ features }: Profile): Fields {
  * MIDR_EL1 and DCZID_EL0 (with DZP = 0) are included though their rows are computed; MPIDR_EL1 belongs to the machine.
  */
 export function idRegisters(profile: Profile, els: ImplementedEls): ReadonlyMap<string, bigint> {
-  const { features } = profile;
+  const features = implementedFeatures(profile, els);
   const pan = features.has('FEAT_PAN2') ? 2 : features.has('FEAT_PAN') ? 1 : 0;
   const authenticated = { NSID: 2, NSNID: 2, ...(els.el3 ? { SID: 2, SNID: 2 } : {}) };
   return new Map<string, bigint>([
@@ -185,7 +200,7 @@ export function idRegisters(profile: Profile, els: ImplementedEls): ReadonlyMap<
     ['ID_AA64ISAR0_EL1', idRegister('ID_AA64ISAR0_EL1', isar0(profile))],
     ['ID_AA64ISAR1_EL1', idRegister('ID_AA64ISAR1_EL1', { LRCPC: features.has('FEAT_LRCPC') ? 1 : 0 })],
     ['ID_AA64MMFR0_EL1', idRegister('ID_AA64MMFR0_EL1', mmfr0(profile, els))],
-    ['ID_AA64MMFR1_EL1', idRegister('ID_AA64MMFR1_EL1', { PAN: pan })],
+    ['ID_AA64MMFR1_EL1', idRegister('ID_AA64MMFR1_EL1', { ...mmfr1(features), PAN: pan })],
     ['ID_AA64MMFR2_EL1', idRegister('ID_AA64MMFR2_EL1', { UAO: features.has('FEAT_UAO') ? 1 : 0 })],
     ['CTR_EL0', profile.ctr],
     ['CLIDR_EL1', profile.clidr],
@@ -208,6 +223,7 @@ export interface ImplementedSysReg extends SysRegLayout {
  */
 export function implementedSysregs(profile: Profile, els: ImplementedEls): readonly ImplementedSysReg[] {
   const values = new Map(idRegisters(profile, els));
+  const features = implementedFeatures(profile, els);
   values.set('VPIDR_EL2', profile.midr);
   // HPMN resets to the number of counters: all of them are EL1's.
   if (profile.features.has('FEAT_PMUv3')) values.set('MDCR_EL2', BigInt(PMU_EVENT_COUNTERS));
@@ -215,7 +231,7 @@ export function implementedSysregs(profile: Profile, els: ImplementedEls): reado
     if (!sysregByName(name)) throw new Error(`profiles: no register ${name}`);
   }
   return SYSREGS.map((row) => {
-    const layout = sysregLayout(row, { features: profile.features, ...els });
+    const layout = sysregLayout(row, { features, ...els });
     const value = layout.presence === 'present' ? values.get(row.name) : undefined;
     return { row, ...layout, ...(value === undefined ? {} : { reset: value | layout.res1 }) };
   });

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { CPUS_MAX } from '../machine/options.ts';
+import { addConformanceCommand } from './conformance.ts';
 import { addDecodeCommand } from './decode.ts';
 import { DEVICE_NAMES, DRIVE_FORM, openDrives, parseDevices, parseDrive } from './devices.ts';
 import { isUserError, messageOf, UsageError } from './errors.ts';
@@ -246,6 +247,7 @@ function buildProgram(host: Host, version: string, done: (exitCode: number) => v
     .option('--quiet', 'do not print the console')
     .addHelpText('after', helpAfter)
     .action(async (flags: RunFlags, command: Command) => done(await runCommand(withKernel(flags), host, command)));
+  addConformanceCommand(program, host, done);
   addDecodeCommand(program, host, done);
   addSnapshotCommand(program, host, done);
   addSourceOptions(program.commands.find((command) => command.name() === 'run')!);

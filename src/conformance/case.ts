@@ -17,6 +17,16 @@ export type Requirement =
   /** An interrupt that belongs to Secure software. */
   | 'a Secure interrupt';
 
+/** All of them. */
+export const REQUIREMENTS: readonly Requirement[] = [
+  'explicit events',
+  'binding',
+  'static events',
+  'EL2',
+  'AArch32',
+  'a Secure interrupt',
+];
+
 /** One sentence about a dispatcher. */
 export interface ConformanceCase {
   /** The sentence, which is the name in every report. */

@@ -22,9 +22,10 @@ export function totalsLine(results: readonly CaseResult[]): string {
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (c) => ESCAPES[c]!);
+const FORBIDDEN = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]/g;
+const escaped = (text: string): string => text.replace(FORBIDDEN, '?').replace(/[&<>"]/g, (c) => ESCAPES[c]!);
 
-/** The results as JUnit XML, one test suite for each group. */
+/** The results as JUnit XML, one test suite for each group. Characters that XML cannot have become `?`. */
 export function junit(results: readonly CaseResult[], name: string): string {
   const groups = [...new Set(results.map(({ group }) => group))];
   const suite = (group: string): string => {

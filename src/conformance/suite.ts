@@ -10,6 +10,7 @@ import { DISPATCH } from './cases/dispatch.ts';
 import { FRESH, INTERFACE, MASK } from './cases/interface.ts';
 import { INTERRUPTING } from './cases/interrupting.ts';
 import { POWER } from './cases/power.ts';
+import { INTERRUPT_PRIORITY } from './cases/priority.ts';
 import { INFO, REGISTER } from './cases/register.ts';
 import { RESET } from './cases/reset.ts';
 import { ROBUSTNESS } from './cases/robustness.ts';
@@ -31,11 +32,18 @@ export const CASES: readonly ConformanceCase[] = [
   COMPLETION,
   UNREGISTER,
   PRIORITY,
+  INTERRUPT_PRIORITY,
   DELIVERY,
   RESET,
   POWER,
   ROBUSTNESS,
 ].flatMap(({ cases }) => cases);
+
+/** INTIDs of the board that nobody uses, some of each kind. */
+export const FREE_INTERRUPTS = {
+  freePpis: [16, 17, 18, 19, 20, 21],
+  freeSpis: [100, 101, 102, 103, 104, 105, 106, 107, 108, 109],
+} as const;
 
 /** Events with interrupts of their own, which the default dispatcher does not have. */
 const STATIC_EVENTS: readonly SdeiEvent[] = [
@@ -63,8 +71,7 @@ export function ownDispatcher({ profile, version = '1.0', el2 = false, el3 = tru
       policy: CHOICES[profile],
       events: { privateNormal: 3000, privateCritical: 3001, sharedNormal: 3002, sharedCritical: 3003 },
       staticEvents: { private: { event: 4000, intid: 22 }, shared: { event: 4001, intid: 120 } },
-      freePpis: [16, 17, 18, 19, 20, 21],
-      freeSpis: [100, 101, 102, 103, 104, 105, 106, 107, 108, 109],
+      ...FREE_INTERRUPTS,
     },
     lacks: {
       ...(el2 ? {} : { EL2: 'the client is EL1 on this machine' }),

@@ -146,6 +146,7 @@ export class MemoryAccess {
     if (this.debug.watching && this.watched(hi, lo, bytes, how)) return 1;
     const page = this.mmu.ramPage(t.pa);
     if (page < 0) return this.device(hi, lo, t.pa, bytes, done, how);
+    if (!how.write && this.meetsPoison(page, t.pa)) return this.dataAbort(hi, lo, FSC.SyncExternal, false);
     const value = this.s.base + PE_DERIVED.slowValue.offset + done;
     const ram = t.pa - this.ramBasePa;
     let stale = false;
@@ -154,6 +155,13 @@ export class MemoryAccess {
     // A store that changed a descriptor may have changed the one it was translated by.
     if (how.last && !t.device && !stale) this.cache(hi, lo, page, t, how);
     return 0;
+  }
+
+  /** The page is poisoned, and what reads from it ends in an External abort. */
+  private meetsPoison(page: number, pa: number): boolean {
+    const { poisoned, poisonObserver } = this.memory;
+    const kind = poisoned.size === 0 ? undefined : poisoned.get(page);
+    return kind !== undefined && poisonObserver(this.s.index, pa - this.ramBasePa, kind);
   }
 
   /** True when a watchpoint exception was taken. */
@@ -206,7 +214,7 @@ export class MemoryAccess {
     const entry = (s.base + DATA_TLB_BASE + (((lo >>> 12) & (DATA_TLB_ENTRIES - 1)) << 5)) >> 2;
     const tagLow = (lo & -PAGE_BYTES) | context;
     const writes = t.writable && memory.writesFreely(page, entry);
-    this.tag(entry, tagLow, hi, t.readable);
+    this.tag(entry, tagLow, hi, t.readable && !memory.poisoned.has(page));
     this.tag(entry + 2, writes ? tagLow : 0, writes ? hi : 0, writes);
     memory.i32[entry + 4] = (RAM_BASE + page * PAGE_BYTES - (lo & -PAGE_BYTES)) | 0;
   }
@@ -269,6 +277,7 @@ export class MemoryAccess {
     const t = this.mmu.translate(hi, lo, { kind: 'fetch', el: s.el, pan: false });
     const page = t.fault >= 0 ? -1 : this.mmu.ramPage(t.pa);
     if (page < 0) return this.fetchAbort(hi, lo, t.fault >= 0 ? t.fault : FSC.SyncExternal);
+    if (this.meetsPoison(page, t.pa)) return this.fetchAbort(hi, lo, FSC.SyncExternal);
     if (this.debug.armed) {
       this.fetching = true;
       const found = this.debug.fetching(s.pc);
@@ -344,6 +353,9 @@ export class MemoryAccess {
     });
     if (t.fault >= 0) return fail(t.fault);
     const { pa } = t;
+    const reads = !write && !options.cacheMaintenance;
+    if (reads && this.memory.poisoned.size > 0 && this.meetsPoison(this.mmu.ramPage(pa), pa))
+      return fail(FSC.SyncExternal);
     if (options.cacheMaintenance && write && this.debug.watching) {
       const line = va & ~BigInt(LINE_BYTES - 1);
       if (this.debug.access(line, LINE_BYTES, el, 'write', va)) return undefined;

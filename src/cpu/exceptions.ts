@@ -231,6 +231,12 @@ export class Exceptions {
     this.s.set32(PE_DERIVED.diverted, 0);
   }
 
+  /** Firmware hands an SError on: it is taken to a level below EL3, whatever masks it there. */
+  takeSErrorTo(target: 1 | 2, syndrome: number): void {
+    this.enter(target, VECTOR_OFFSETS.SError, 0, esrOf(EC.SError, syndrome), 'none');
+    this.s.set32(PE_DERIVED.diverted, 0);
+  }
+
   /**
    * ESB: a pending SError that is masked is deferred to DISR_EL1; one that is not is taken by the caller's boundary.
    */

@@ -11,6 +11,8 @@ const FLAG_TABLE = 2;
 const FLAG_CLEAN = 4;
 /** Another PE holds an exclusive reservation in the page. */
 const FLAG_EXCLUSIVE = 8;
+/** Loads from the page meet an error. */
+const FLAG_POISON = 16;
 /** Pages of one chunk of saved content. */
 const CHUNK_PAGES = 256;
 /** Writes into a page of decoded code after which its records are dropped: it is data by now. */
@@ -27,6 +29,9 @@ export interface PageContent {
 }
 /** RAM at some moment: chunks of 256 pages, shared between moments where nothing changed. */
 export type RamImage = readonly (readonly PageContent[])[];
+
+/** How poison shows when it is read: at once, or later. */
+export type PoisonKind = 'sea' | 'serror';
 
 /** What must happen elsewhere when RAM changes. */
 export interface MemoryObserver {
@@ -56,6 +61,10 @@ export class GuestMemory {
   readonly pes: number;
   /** Hears of writes to pages marked exclusive. */
   exclusiveObserver: (offset: number, sizeBytes: number) => void = () => {};
+  /** Pages that hold poison: a load from one is `poisonObserver`'s. */
+  readonly poisoned: Map<number, PoisonKind> = new Map();
+  /** A PE loads from, or fetches, poison at an offset into RAM: true when the access ends in an External abort. */
+  poisonObserver: (pe: number, offset: number, kind: PoisonKind) => boolean = () => true;
   observer: MemoryObserver = { codeChanged: () => {}, translationsChanged: () => {} };
   private readonly flags: Uint8Array;
   private readonly codeWrites: Uint8Array;
@@ -243,6 +252,20 @@ export class GuestMemory {
     if (page < 0 || this.flags[page]! & FLAG_EXCLUSIVE) return;
     this.flags[page]! |= FLAG_EXCLUSIVE;
     this.dropWriteTags(page);
+  }
+  /** Loads from the page, and fetches, come to `poisonObserver` from now on; no TLB has the page. */
+  poison(page: number, kind: PoisonKind): void {
+    this.poisoned.set(page, kind);
+    this.flags[page]! |= FLAG_POISON;
+    this.flags[page]! &= ~FLAG_CODE;
+    this.observer.codeChanged(page, 0, PAGE_BYTES, true);
+    this.flushTranslations();
+    for (let pe = 0; pe < this.pes; pe++) this.flushExec(pe);
+  }
+  /** Nothing is poisoned any more. */
+  healAll(): void {
+    for (const page of this.poisoned.keys()) this.flags[page]! &= ~FLAG_POISON;
+    this.poisoned.clear();
   }
   /** No reservation is left in the page. */
   unmarkExclusive(page: number): void {

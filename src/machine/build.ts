@@ -9,7 +9,7 @@ import type { GuestMemory } from '../engine/memory.ts';
 import { type BootPlan, planBoot } from '../firmware/boot/boot.ts';
 import { Decoder } from '../isa/decoder.ts';
 import { A64, A64_MOVES_HELPED, fpCheck, UNALLOCATED } from '../isa/table.ts';
-import { type AcpiContribution, chosenOnlyTree, type VirtAcpiOptions, virtAcpi } from './board/acpi.ts';
+import { chosenOnlyTree, type VirtAcpiOptions, virtAcpi } from './board/acpi.ts';
 import { GICR_STRIDE_BYTES, VIRT_MEMORY_MAP, virtAffinity, virtDeviceTree } from './board/virt.ts';
 import type { Bus } from './bus.ts';
 import { BusMasterRam, type DevicesHost } from './devices.ts';
@@ -17,6 +17,7 @@ import type { EventQueue } from './events.ts';
 import { bindHelpers } from './helpers.ts';
 import type { CheckedOptions } from './options.ts';
 import type { Gate } from './outside.ts';
+import { rasContribution } from './ras.ts';
 import { DUE_MAX_NS } from './timer-events.ts';
 import { watchdogSignal } from './watchdog.ts';
 
@@ -86,10 +87,9 @@ export function gated(gic: Gic, gate: Gate): Gic {
 /**
  * Places kernel, initrd, device tree and ACPI tables.
  *
- * @param errorSources - tables and memory of firmware that handles hardware errors, for ACPI
  * @throws BootError when one of them cannot be used
  */
-export function bootPlan(options: CheckedOptions, kernel: Uint8Array, errorSources?: AcpiContribution): BootPlan {
+export function bootPlan(options: CheckedOptions, kernel: Uint8Array): BootPlan {
   const { cpus, memoryBytes, profile, els, tables } = options;
   const conduit = options.firmware === 'guest' ? null : els.el3 || els.el2 ? 'smc' : 'hvc';
   const board: VirtAcpiOptions = {
@@ -105,7 +105,7 @@ export function bootPlan(options: CheckedOptions, kernel: Uint8Array, errorSourc
     kaslrSeed: options.kaslrSeed,
     el2: els.el2,
     alone: tables === 'acpi',
-    errorSources,
+    errorSources: options.ras ? rasContribution(options.ras, memoryBytes) : undefined,
   };
   const tree = tables === 'acpi' ? chosenOnlyTree : virtDeviceTree;
   return planBoot({

@@ -17,7 +17,8 @@ import type { DeviceRam } from '../devices/virtio/ram.ts';
 import { VirtioRng } from '../devices/virtio/rng.ts';
 import { VirtioMmio } from '../devices/virtio/transport.ts';
 import type { Watchdog } from '../devices/watchdog.ts';
-import type { GuestMemory } from '../engine/memory.ts';
+import type { GuestMemory, PoisonKind } from '../engine/memory.ts';
+import type { RasFirmware } from '../firmware/ras/ras.ts';
 import { VIRT_INTIDS, VIRT_MEMORY_MAP, VIRTIO_MMIO_SLOTS, VIRTIO_MMIO_STRIDE_BYTES } from './board/virt.ts';
 import type { Bus } from './bus.ts';
 import { Console } from './console.ts';
@@ -101,6 +102,8 @@ export class BoardDevices {
   readonly watchdog: Watchdog | undefined;
   /** The generic event device, which only ACPI tells of: with `tables: 'dt'` there is none. */
   readonly ged: Ged | undefined;
+  /** The registers of the error firmware, and with them all of it. */
+  readonly ras: RasFirmware | undefined;
   /** Every slot, with a device or without. */
   readonly virtio: readonly VirtioMmio[];
   /** The virtio-console, if the options ask for one. */
@@ -113,7 +116,7 @@ export class BoardDevices {
   #visitDueNs: number | undefined;
   #visiting = false;
 
-  constructor(host: DevicesHost, options: CheckedOptions) {
+  constructor(host: DevicesHost, options: CheckedOptions, ras?: RasFirmware) {
     this.#host = host;
     const { report } = host;
     const ram = new BusMasterRam(host);
@@ -147,6 +150,8 @@ export class BoardDevices {
     this.#all = [this.console.uart, this.rtc, this.gpio, this.fwCfg, ...this.virtio.filter((slot) => slot.fn)];
     if (this.ged) this.#all.push(this.ged);
     if (this.watchdog) this.#all.push(this.watchdog);
+    this.ras = ras;
+    if (ras) this.#all.push(ras);
   }
 
   #line(intid: number): Line {
@@ -172,7 +177,7 @@ export class BoardDevices {
 
   /** Makes every device answer at its place. */
   mapOn(bus: Bus): void {
-    const { pl011, pl031, pl061, fwCfg, ged, watchdogControl, watchdogRefresh, virtioMmio } = VIRT_MEMORY_MAP;
+    const { pl011, pl031, pl061, fwCfg, ged, ras, watchdogControl, watchdogRefresh, virtioMmio } = VIRT_MEMORY_MAP;
     if (this.watchdog) {
       bus.map(Number(watchdogControl.basePa), this.watchdog);
       bus.map(Number(watchdogRefresh.basePa), this.watchdog.refreshFrame);
@@ -182,6 +187,7 @@ export class BoardDevices {
     bus.map(Number(pl061.basePa), this.gpio);
     bus.map(Number(fwCfg.basePa), this.fwCfg);
     if (this.ged) bus.map(Number(ged.basePa), this.ged);
+    if (this.ras) bus.map(Number(ras.basePa), this.ras);
     this.virtio.forEach((slot, n) => {
       bus.map(Number(virtioMmio.basePa) + n * VIRTIO_MMIO_STRIDE_BYTES, slot);
     });
@@ -216,6 +222,7 @@ export class BoardDevices {
 
   /** All devices as after power-on; what is outside of them (keys held, content of disks) stays. */
   reset(): void {
+    this.#host.memory.healAll();
     for (const device of this.#all) device.reset();
     this.#visitDueNs = undefined;
     this.#host.cancel('virtio');
@@ -223,20 +230,27 @@ export class BoardDevices {
 
   /** State of every device by its name, and what lies between them and the machine. */
   state(): PlainData {
+    const poison = [...this.#host.memory.poisoned].sort(([a], [b]) => a - b);
     return {
       devices: Object.fromEntries(this.#all.map((device) => [device.name, device.state()])),
       consoleInput: this.console.pending(),
       visitDueNs: this.#visitDueNs ?? null,
+      // Hardly ever there; a machine without is to have the state that it always had.
+      ...(poison.length > 0 ? { poison } : {}),
     };
   }
 
   /** To be called when time is that of the state and nothing is scheduled. */
   load(state: PlainData): void {
-    const { devices, consoleInput, visitDueNs } = state as {
+    const { devices, consoleInput, visitDueNs, poison } = state as {
       readonly devices: { readonly [name: string]: PlainData };
       readonly consoleInput: Uint8Array;
       readonly visitDueNs: number | null;
+      readonly poison?: readonly (readonly [page: number, kind: PoisonKind])[];
     };
+    const { memory } = this.#host;
+    memory.healAll();
+    for (const [page, kind] of poison ?? []) memory.poison(page, kind);
     this.console.setPending(consoleInput);
     for (const device of this.#all) device.load(devices[device.name]!);
     this.#visitDueNs = undefined;

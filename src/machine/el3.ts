@@ -15,9 +15,13 @@ import {
   type StartPoint,
 } from '../firmware/smccc.ts';
 import { virtAffinity } from './board/virt.ts';
+import { handAbortOn, handSErrorOn, routeErrors } from './ras-aborts.ts';
 
-/** SCR_EL3 as this firmware runs the Non-secure world: NS, FIQ to EL3, RW, and HCE when there is an EL2. */
-const SCR_EL3 = { NS: 1n, FIQ: 4n, HCE: 0x100n, RW: 0x400n } as const;
+/**
+ * SCR_EL3 as this firmware runs the Non-secure world: NS, FIQ to EL3, RW, HCE when there is an EL2, and EA when it sees
+ * hardware errors first.
+ */
+const SCR_EL3 = { NS: 1n, FIQ: 4n, EA: 8n, HCE: 0x100n, RW: 0x400n } as const;
 /** SCTLR_ELx with everything off: the RES1 bits come from the register's layout. */
 const SCTLR_OFF = 0n;
 const MASKED_EL1H = 0x3c5n;
@@ -48,12 +52,21 @@ export interface Surroundings {
 export class Firmware implements FirmwareHost {
   private readonly around: Surroundings;
   private readonly sdei: SdeiDispatcher | undefined;
+  private readonly seesErrors: boolean;
   private readonly restart: (StartPoint | undefined)[] = [];
 
-  /** @param sdei - what has the dispatcher, where there is one */
-  constructor(around: Surroundings, sdei?: { readonly dispatcher: SdeiDispatcher | undefined }) {
+  /**
+   * @param sdei - what has the dispatcher, where there is one
+   * @param ras - what has the firmware that handles hardware errors, where there is one
+   */
+  constructor(
+    around: Surroundings,
+    sdei?: { readonly dispatcher: SdeiDispatcher | undefined },
+    ras?: { readonly firmware: object | undefined },
+  ) {
     this.around = around;
     this.sdei = sdei?.dispatcher;
+    this.seesErrors = ras?.firmware !== undefined;
   }
 
   /** Cold reset: nothing is remembered, and PE 0 starts. */
@@ -113,7 +126,8 @@ export class Firmware implements FirmwareHost {
     this.restart[index] = undefined;
     pe.reset();
     if (s.els.el3) {
-      pe.writeRegister('SCR_EL3', SCR_EL3.NS | SCR_EL3.FIQ | SCR_EL3.RW | (s.els.el2 ? SCR_EL3.HCE : 0n));
+      const { NS, FIQ, EA, RW, HCE } = SCR_EL3;
+      pe.writeRegister('SCR_EL3', NS | FIQ | RW | (s.els.el2 ? HCE : 0n) | (this.seesErrors ? EA : 0n));
       pe.writeRegister('CPTR_EL3', 0n);
     }
     if (s.els.el2) pe.writeRegister('HCR_EL2', 1n << 31n);
@@ -138,6 +152,7 @@ export class Firmware implements FirmwareHost {
   entered(index: number, vectorOffset: number): boolean {
     const pe = this.around.pes[index]!;
     const esr = Number(pe.readRegister('ESR_EL3')!);
+    if (this.seesErrors && this.error(pe, vectorOffset, esr)) return true;
     const sync = vectorOffset === VECTOR_OFFSETS['Lower EL using AArch64'] + VECTOR_OFFSETS.Synchronous;
     if (sync && esr >>> 26 === EC.MonitorCall) {
       const spsr = Number(pe.readRegister('SPSR_EL3')!);
@@ -162,6 +177,21 @@ export class Firmware implements FirmwareHost {
       `exception to EL3 at vector 0x${vectorOffset.toString(16)}, ESR_EL3 0x${esr.toString(16)}: firmware has no handler and returns`,
     );
     pe.exceptions.exceptionReturn();
+    return true;
+  }
+
+  /** An External abort or SError from below was routed to EL3; the record of it, if there is one, is written. */
+  private error(pe: Pe, vectorOffset: number, esr: number): boolean {
+    const lower = VECTOR_OFFSETS['Lower EL using AArch64'];
+    if (vectorOffset === lower + VECTOR_OFFSETS.SError) {
+      handSErrorOn(pe);
+      return true;
+    }
+    routeErrors(pe);
+    const ec = esr >>> 26;
+    const isAbort = ec === EC.DataAbortLowerEL || ec === EC.InstructionAbortLowerEL;
+    if (!isAbort || vectorOffset !== lower + VECTOR_OFFSETS.Synchronous) return false;
+    handAbortOn(pe);
     return true;
   }
 

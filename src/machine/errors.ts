@@ -13,6 +13,7 @@ export type MachineErrorCode =
   | 'E_RECORD'
   | 'E_DIVERGED'
   | 'E_SDEI'
+  | 'E_RAS'
   | 'E_SYMBOLS'
   | 'E_OPTION';
 

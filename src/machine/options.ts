@@ -8,6 +8,7 @@ import type { HostedProgram } from '../engine/hosted/program.ts';
 import type { BootPlan } from '../firmware/boot/boot.ts';
 import { VIRTIO_MMIO_SLOTS } from './board/virt.ts';
 import { MachineError } from './errors.ts';
+import { type CheckedRas, checkRas, type RasOptions } from './ras.ts';
 import { checkSchedule, type Schedule } from './schedule.ts';
 import { type CheckedSdei, checkSdei, type SdeiOptions } from './sdei.ts';
 import { type CheckedWatchdog, checkWatchdog, type WatchdogOptions } from './watchdog.ts';
@@ -81,6 +82,11 @@ export interface MachineOptions {
   readonly watchdog?: boolean | WatchdogOptions;
   /** The Software Delegated Exception Interface of the `typescript` firmware; false for none. Default: on. */
   readonly sdei?: false | SdeiOptions;
+  /**
+   * Firmware that sees hardware errors first and tells of them by ACPI (HEST, BERT, EINJ, ERST); false for none. Default:
+   * on with ACPI tables and the `typescript` firmware.
+   */
+  readonly ras?: false | RasOptions;
   /** `interpreter`: no compiled regions; slower, the same steps. Default `compiled`. */
   readonly engine?: 'compiled' | 'interpreter';
   /** Seconds since 1970 that the RTC shows at virtual time 0. */
@@ -117,6 +123,7 @@ export interface CheckedOptions extends MachineOptions {
   readonly schedule: Schedule;
   readonly firmware: FirmwareChoice;
   readonly sdei: false | CheckedSdei;
+  readonly ras: false | CheckedRas;
   readonly watchdog: false | CheckedWatchdog;
 }
 
@@ -205,8 +212,22 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     schedule,
     firmware,
     sdei,
+    ras: checkRasOption(options, sdei, cpus),
     watchdog: checkWatchdog(options.watchdog ?? false),
   };
+}
+
+/** @throws MachineError `E_OPTION`, or `E_RAS` for what is inside */
+function checkRasOption(
+  { ras, tables = 'dt', firmware = 'typescript' }: MachineOptions,
+  sdei: false | CheckedSdei,
+  cpus: number,
+): false | CheckedRas {
+  if (ras === false) return false;
+  if (tables !== 'dt' && firmware === 'typescript') return checkRas(ras ?? {}, sdei, cpus);
+  if (ras === undefined) return false;
+  const missing = tables === 'dt' ? "tables: 'acpi'" : "firmware: 'typescript'";
+  throw new MachineError('E_OPTION', `ras: it is told of by ACPI tables of our own firmware. Add ${missing}.`);
 }
 
 const TABLES: readonly TablesChoice[] = ['dt', 'acpi', 'both'];

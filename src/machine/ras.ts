@@ -1,7 +1,6 @@
 /** The firmware that sees hardware errors first, on a machine: its options, its tables, and what a user can do with it. */
 import type { PlainData } from '../devices/device.ts';
-import { GED_EVENT } from '../devices/ged.ts';
-import type { RasError } from '../firmware/ras/errors.ts';
+import { checkError, type RasError, recordOf } from '../firmware/ras/errors.ts';
 import { splitRecords } from '../firmware/ras/erst.ts';
 import type { RasListener, SourceCounters } from '../firmware/ras/ghes.ts';
 import type { RasHost } from '../firmware/ras/host.ts';
@@ -52,7 +51,7 @@ function eventProblem({ notify, event }: CheckedSource, sdei: false | CheckedSde
  *
  * @throws MachineError `E_RAS` naming what is impossible, sources by their entry
  */
-export function checkRas(options: RasOptions, sdei: false | CheckedSdei): CheckedRas {
+export function checkRas(options: RasOptions, sdei: false | CheckedSdei, pes: number): CheckedRas {
   const sources = checkSources(options.sources ?? RAS_SOURCES_DEFAULT, refuse);
   const usable = sources.filter((source) => {
     const problem = eventProblem(source, sdei);
@@ -61,6 +60,11 @@ export function checkRas(options: RasOptions, sdei: false | CheckedSdei): Checke
   });
   const { bootErrors = [], erstRecords = new Uint8Array() } = options;
   splitRecords(erstRecords, (message) => refuse(`ras.erstRecords: ${message}`));
+  bootErrors.forEach((error, n) => {
+    const wrong = (message: string): never => refuse(`ras.bootErrors[${n}]: ${message}`);
+    checkError(error, pes, wrong);
+    recordOf(error, { mpidr: () => 0n, midr: 0n, timestamp: 0n }, wrong);
+  });
   return { sources: usable, bootErrors, erstRecords };
 }
 
@@ -86,29 +90,20 @@ export function rasContribution(ras: CheckedRas, memoryBytes: number): AcpiContr
   };
 }
 
-/** What the firmware needs of the machine, apart from what follows from other parts. */
-export type RasSurroundings = Omit<RasHost, 'raiseGed'> & { raiseGed(events: number): void };
-
 /** Makes the device; `changed` hears that the store behind ERST changed. */
 export function makeRas(
   options: CheckedRas,
   memoryBytes: number,
-  around: RasSurroundings,
+  host: RasHost,
   tell: RasListener,
   changed: () => void,
 ): RasFirmware {
   const { sources, bootErrors, erstRecords } = options;
-  const config = {
-    sources,
-    bootErrors,
-    layout: layoutOf(options, memoryBytes),
-    registersPa: VIRT_MEMORY_MAP.ras.basePa,
-    erstRecords: splitRecords(erstRecords, refuse),
-  };
-  const host: RasHost = Object.assign(Object.create(around) as RasHost, {
-    raiseGed: () => around.raiseGed(GED_EVENT.ERROR),
-  });
-  return new RasFirmware(host, config, tell, changed, `ras@${VIRT_MEMORY_MAP.ras.basePa.toString(16)}`);
+  const registersPa = VIRT_MEMORY_MAP.ras.basePa;
+  const records = splitRecords(erstRecords, refuse);
+  const layout = layoutOf(options, memoryBytes);
+  const config = { sources, bootErrors, layout, registersPa, erstRecords: records };
+  return new RasFirmware(host, config, tell, changed, `ras@${registersPa.toString(16)}`);
 }
 
 /** What a machine's user can do with its error firmware: make errors happen, and look. */
@@ -116,18 +111,12 @@ export class MachineRas {
   /** The firmware itself; undefined on a machine without one. */
   readonly firmware: RasFirmware | undefined;
   private readonly gate: Gate;
-  private readonly changed: () => void;
   private readonly listeners: RasListener[] = [];
   private readonly storeListeners: ((bytes: Uint8Array) => void)[] = [];
 
   /** @param make - makes the firmware, given whom it tells of errors and of its store */
-  constructor(
-    gate: Gate,
-    changed: () => void,
-    make: ((tell: RasListener, storeChanged: () => void) => RasFirmware) | undefined,
-  ) {
+  constructor(gate: Gate, make: ((tell: RasListener, storeChanged: () => void) => RasFirmware) | undefined) {
     this.gate = gate;
-    this.changed = changed;
     const tell: RasListener = (...args) => {
       for (const listener of [...this.listeners]) listener(...args);
     };
@@ -162,9 +151,7 @@ export class MachineRas {
    */
   inject(error: RasError): RasInjected {
     const firmware = this.existing();
-    const injected = this.gate.enter('ras.inject', error as unknown as PlainData, () => firmware.inject(error, refuse));
-    this.changed();
-    return injected;
+    return this.gate.enter('ras.inject', error as unknown as PlainData, () => firmware.inject(error, refuse));
   }
 
   /** Adds a listener of what becomes of errors; the answer removes it again. */

@@ -1,6 +1,6 @@
 import type { Pe } from '../cpu/pe.ts';
 import type { PlainData } from '../devices/device.ts';
-import type { GuestMemory } from '../engine/memory.ts';
+import type { GuestMemory, PoisonKind } from '../engine/memory.ts';
 import { VIRT_MEMORY_MAP } from './board/virt.ts';
 import { MachineError } from './errors.ts';
 import type { StopListener, StopOptions, Stops } from './stops.ts';
@@ -73,6 +73,22 @@ export abstract class GuestView {
       throw new MachineError('E_OPTION', `SError syndrome ${syndrome}: ISS has 25 bits. Give 0 to 0x1ffffff.`);
     this.entering('serror', { pe, syndrome }, () => {
       p.raiseSError(syndrome);
+      this.changedFromOutside();
+    });
+  }
+  /**
+   * Poisons a page of RAM: from now on a load from it, or a fetch, raises a synchronous External abort, which firmware
+   * that handles errors sees first. Stores do not heal it, a reset does; translation table walks and devices do not
+   * notice it.
+   *
+   * @param options - `raises: 'serror'`: the load goes on, and an SError arrives
+   * @throws MachineError `E_ADDRESS` outside RAM
+   */
+  poison(addrPa: bigint, options: { readonly raises?: PoisonKind } = {}): void {
+    const page = Math.floor(this.ramOffset(addrPa, 1) / 4096);
+    const { raises = 'sea' } = options;
+    this.entering('poison', { addrPa, raises }, () => {
+      this.memory.poison(page, raises);
       this.changedFromOutside();
     });
   }

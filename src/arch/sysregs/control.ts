@@ -1,7 +1,7 @@
 /**
  * System control, virtual memory control, and software thread ID registers of EL1, EL2 and EL3.
  *
- * DDI 0487, "AArch64 System Register Descriptions". Layouts of EL2 registers are those with HCR_EL2.E2H = 0.
+ * DDI 0487, "AArch64 System Register Descriptions". `fields` of EL2 registers are those with HCR_EL2.E2H = 0.
  */
 import type { FieldMap, SysRegRow } from './row.ts';
 import { bitMask, bits } from './row.ts';
@@ -315,6 +315,15 @@ const CPTR_EL2_FIELDS: FieldMap = {
   TCPAC: [31, 31],
 };
 
+const CPTR_EL2_E2H_FIELDS: FieldMap = {
+  ZEN: [17, 16, 'FEAT_SVE'],
+  FPEN: [21, 20],
+  SMEN: [25, 24, 'FEAT_SME'],
+  TTA: [28, 28, 'FEAT_ETMv4'],
+  TAM: [30, 30, 'FEAT_AMUv1'],
+  TCPAC: [31, 31],
+};
+
 const EL2_ROWS: readonly SysRegRow[] = [
   {
     name: 'SCTLR_EL2',
@@ -323,9 +332,10 @@ const EL2_ROWS: readonly SysRegRow[] = [
     el: 2,
     needs: 'EL2',
     fields: SCTLR_EL2_FIELDS,
+    e2h: SCTLR_EL1_FIELDS,
     res1: SCTLR_EL2_RES1,
     reset: bitMask(3),
-    doc: 'system control, EL2',
+    doc: 'system control, EL2, and EL0 with HCR_EL2.{E2H, TGE} = {1, 1}',
   },
   {
     name: 'ACTLR_EL2',
@@ -353,6 +363,7 @@ const EL2_ROWS: readonly SysRegRow[] = [
     el: 2,
     needs: 'EL2',
     fields: CPTR_EL2_FIELDS,
+    e2h: CPTR_EL2_E2H_FIELDS,
     res1: bits(7, 0) | bitMask(8, 9, 12, 13),
     doc: 'traps of CPACR_EL1, trace and FP to EL2',
   },
@@ -381,6 +392,7 @@ const EL2_ROWS: readonly SysRegRow[] = [
     el: 2,
     needs: 'EL2',
     fields: TTBR_FIELDS,
+    e2h: { ...TTBR_FIELDS, ASID: [63, 48] },
     doc: 'translation table base, EL2',
   },
   {
@@ -390,6 +402,7 @@ const EL2_ROWS: readonly SysRegRow[] = [
     el: 2,
     needs: 'EL2',
     fields: TCR_EL2_FIELDS,
+    e2h: TCR_EL1_FIELDS,
     res1: TCR_EL2_RES1,
     doc: 'stage 1 translation control, EL2',
   },

@@ -47,6 +47,11 @@ export interface SysRegRow {
   /** Bits that read as one unless a field with a satisfied condition covers them. */
   readonly res1?: bigint;
   readonly fields?: FieldMap;
+  /**
+   * The layout while HCR_EL2.E2H is 1. A bit that means something in only one of the two layouts is storage, with
+   * FEAT_VHE, in both: DDI 0487, "RES0" and "RES1" of a bit in only some contexts.
+   */
+  readonly e2h?: FieldMap;
   /** Other layouts of the same bits, e.g. PAR_EL1 after a failed translation. */
   readonly views?: Readonly<Record<string, FieldMap>>;
   /** 'stored': a value under a mask. 'computed': behaviour is the PE's. 'absent': named, not modelled, UNDEFINED. */
@@ -178,11 +183,17 @@ export function sysregLayout(row: SysReg, impl: Implementation): SysRegLayout {
     else if (holds(condition, impl)) freed |= mask;
     else fixed |= mask;
   }
+  if (row.e2h && impl.features.has('FEAT_VHE')) {
+    const host = Object.values(row.e2h).filter(([, , condition]) => !condition || holds(condition, impl));
+    for (const [msb, lsb] of host) freed |= bits(msb, lsb);
+    fixed &= ~freed;
+  }
   const hasFields = Object.keys(row.fields).length > 0;
   const byFields = hasFields ? live | freed : ALL64;
   const res1 = row.res1 & ~freed;
   const readOnly = row.access === 'RO' ? 0n : (row.writable ?? byFields) & ~fixed;
-  return { presence, writable: readOnly & ~res1, res1, reset: (row.reset ?? 0n) | res1 };
+  // What is RES1 in one of two layouts begins as 1, so that software that knows only that one finds what it expects.
+  return { presence, writable: readOnly & ~res1, res1, reset: (row.reset ?? 0n) | (row.e2h ? row.res1 : res1) };
 }
 
 /** What a stored register becomes when software writes `value` to it: fixed bits keep what they hold. */

@@ -126,9 +126,20 @@ export const TIMER_REGISTERS: readonly SysRegRow[] = [
       EL1NVVCT: [16, 16, 'FEAT_ECV'],
       EVNTIS: [17, 17, 'FEAT_ECV'],
     },
+    e2h: {
+      EL0PCTEN: [0, 0],
+      EL0VCTEN: [1, 1],
+      EVNTEN: [2, 2],
+      EVNTDIR: [3, 3],
+      EVNTI: [7, 4],
+      EL0VTEN: [8, 8],
+      EL0PTEN: [9, 9],
+      EL1PCTEN: [10, 10],
+      EL1PTEN: [11, 11],
+    },
     // UNKNOWN after reset; access from EL1 allowed is our choice, so that an OS entered at EL1 finds its timer.
     reset: 3n,
-    doc: 'timer access from EL1 and the event stream of the physical count (E2H = 0)',
+    doc: 'timer access from EL1 and the event stream of the physical count',
   },
   { name: 'CNTVOFF_EL2', at: [3, 4, 14, 0, 3], access: 'RW', el: 2, needs: 'EL2', doc: 'offset of the virtual count' },
   {

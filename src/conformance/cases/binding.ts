@@ -124,6 +124,12 @@ function edge(name: string, main: (g: Guest, intid: number) => Hosted): void {
           yield* main(g, intid);
         },
         handler: g.noting(),
+        /** Ends its registration while an edge comes. */
+        unregistering: g.handler(function* ({ event, argument }) {
+          yield* g.expect('PENDING', 'SDEI_EVENT_UNREGISTER', event);
+          yield* g.pulse(Number(argument));
+          yield* g.note(1);
+        }),
         irq: () => g.takeInterrupt(),
       }),
       { needs },
@@ -274,3 +280,99 @@ BINDING.functions(
   }),
   { needs },
 );
+
+BINDING.test(
+  'with every slot taken SDEI_INTERRUPT_BIND of an interrupt of Secure software gives DENIED or OUT_OF_RESOURCE',
+  function* (g) {
+    const slots = Number(((yield* g.call('SDEI_FEATURES', 0)) >> 16n) & 0xffffn);
+    for (const intid of g.target.freeSpis.slice(0, slots)) yield* g.bind(intid);
+    const intid = g.target.freeSpis[slots]!;
+    yield* g.makeSecure(intid);
+    yield* g.expect(g.target.policy.bindOrder === 'ownership-first' ? -3 : -10, 'SDEI_INTERRUPT_BIND', intid);
+  },
+  { needs: ['binding', 'a Secure interrupt'] },
+);
+BINDING.functions(
+  'SDEI_EVENT_REGISTER of an interrupt that became Secure software’s gives DENIED',
+  (g) => ({
+    *main() {
+      const intid = g.target.freeSpis[0]!;
+      const event = yield* g.bind(intid);
+      yield* g.makeSecure(intid);
+      yield* g.expect('DENIED', 'SDEI_EVENT_REGISTER', event, g.at('handler'), 0, 0, 0);
+      yield* g.expect(0, 'SDEI_EVENT_STATUS', event);
+    },
+    handler: g.noting(),
+  }),
+  { needs: ['binding', 'a Secure interrupt'] },
+);
+BINDING.test(
+  'SDEI_INTERRUPT_RELEASE while the interrupt is active gives DENIED',
+  function* (g) {
+    const intid = g.target.freeSpis[0]!;
+    const event = yield* g.bind(intid);
+    yield* store(GICD_PA + 0x300n + BigInt((intid >> 5) * 4), 1n << BigInt(intid & 31), 4);
+    yield* g.expect('DENIED', 'SDEI_INTERRUPT_RELEASE', event);
+    yield* store(GICD_PA + 0x380n + BigInt((intid >> 5) * 4), 1n << BigInt(intid & 31), 4);
+    yield* g.expect(0, 'SDEI_INTERRUPT_RELEASE', event);
+  },
+  { needs },
+);
+BINDING.functions(
+  'SDEI_INTERRUPT_RELEASE of an event that is running gives DENIED on another PE, also while its end is pending',
+  (g) => ({
+    *main() {
+      const intid = g.target.freeSpis[0]!;
+      yield* g.trigger(intid, true);
+      const event = yield* g.bind(intid);
+      yield* g.ready(event, 'handler');
+      yield* g.unmask();
+      yield* g.pulse(intid);
+      yield* g.settle();
+      yield* g.expectTags([event]);
+      yield* g.expect(0, 'SDEI_INTERRUPT_RELEASE', event);
+    },
+    *release({ x }) {
+      return yield* g.call('SDEI_INTERRUPT_RELEASE', x[0]!);
+    },
+    handler: g.handler(function* ({ event }) {
+      check(yield* g.on(1, 'release', event), 'DENIED', 'SDEI_INTERRUPT_RELEASE on PE 1');
+      yield* g.expect('PENDING', 'SDEI_EVENT_UNREGISTER', event);
+      check(yield* g.on(1, 'release', event), 'DENIED', 'SDEI_INTERRUPT_RELEASE on PE 1');
+      yield* g.note(event);
+    }),
+  }),
+  { cpus: 2, needs },
+);
+edge(
+  'an edge while an unregistration is pending is forgotten, also when the event is registered again',
+  function* (g, intid) {
+    const event = yield* g.bind(intid);
+    yield* g.ready(event, 'unregistering', intid);
+    yield* g.unmask();
+    yield* g.pulse(intid);
+    yield* g.settle(20);
+    yield* g.expectTags([1]);
+    yield* g.expect(0, 'SDEI_EVENT_STATUS', event);
+    yield* g.ready(event, 'handler');
+    yield* g.settle(20);
+    yield* g.expectTags([1]);
+  },
+);
+edge('a released slot takes another interrupt, and the first is an ordinary one', function* (g, intid) {
+  const other = (intid < 32 ? g.target.freePpis : g.target.freeSpis)[1]!;
+  const event = yield* g.bind(intid);
+  yield* g.ready(event, 'handler');
+  yield* g.expect(0, 'SDEI_EVENT_UNREGISTER', event);
+  yield* g.expect(0, 'SDEI_INTERRUPT_RELEASE', event);
+  yield* g.trigger(other, true);
+  const second = yield* g.bind(other);
+  yield* g.ready(second, 'handler');
+  yield* g.unmask();
+  yield* g.enableInterrupt(intid);
+  yield* g.interruptsOn();
+  yield* g.pulse(other);
+  yield* g.pulse(intid);
+  yield* g.settle();
+  yield* g.expectTags([second, 10_000 + intid]);
+});

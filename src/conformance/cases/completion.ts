@@ -159,3 +159,26 @@ COMPLETION.functions(
   }),
   { cpus: 2, needs: ['EL2'] },
 );
+COMPLETION.functions(
+  'NZCV at the resume address is the interrupted one, or clear where PSTATE is mode and DAIF alone',
+  (g) => ({
+    *main() {
+      yield* ready(g);
+      yield* msr('NZCV', 0xa000_0000n);
+      yield* g.signal();
+      yield* g.settle();
+      check(yield* mrs('NZCV'), 0xa000_0000n, 'NZCV behind the ERET');
+      yield* g.expectTags([1]);
+    },
+    *handler() {
+      yield* msr('NZCV', 0x5000_0000n);
+      check(yield* g.completeAndResume(g.at('resumed')), 'no return', 'SDEI_EVENT_COMPLETE_AND_RESUME');
+    },
+    *resumed() {
+      const kept = g.target.policy.resumePstate === 'exception-entry';
+      check(yield* mrs('NZCV'), kept ? 0xa000_0000n : 0n, 'NZCV at the resume address');
+      yield* g.note(1);
+      yield* eret();
+    },
+  }),
+);

@@ -126,3 +126,129 @@ DELIVERY.functions(
   }),
   { needs },
 );
+DELIVERY.functions(
+  'an edge while its event is disabled again is delivered once, behind SDEI_EVENT_ENABLE',
+  (g) => ({
+    *main() {
+      const { intid, event } = yield* spi(g);
+      yield* g.unmask();
+      yield* g.expect(0, 'SDEI_EVENT_DISABLE', event);
+      yield* g.pulse(intid);
+      yield* g.pulse(intid);
+      yield* g.settle(20);
+      yield* g.expectTags([]);
+      yield* g.expect(0, 'SDEI_EVENT_ENABLE', event);
+      yield* g.settle(40);
+      yield* g.expectTags([event * 10n]);
+    },
+    ...servants(g),
+  }),
+  { needs },
+);
+DELIVERY.functions(
+  'a level that drops before SDEI_PE_UNMASK runs nothing',
+  (g) => ({
+    *main() {
+      const intid = g.target.freePpis[0]!;
+      yield* g.trigger(intid, false);
+      const event = yield* g.bind(intid);
+      yield* g.ready(event, 'handler');
+      yield* g.line(intid, true);
+      yield* g.line(intid, false);
+      yield* g.unmask();
+      yield* g.settle(20);
+      yield* g.expectTags([]);
+    },
+    handler: where(g),
+  }),
+  { needs },
+);
+DELIVERY.functions(
+  'a level that was there before SDEI_EVENT_REGISTER runs the handler behind SDEI_EVENT_ENABLE',
+  (g) => ({
+    *main() {
+      const intid = g.target.freePpis[0]!;
+      yield* g.trigger(intid, false);
+      const event = yield* g.bind(intid);
+      yield* g.line(intid, true);
+      yield* g.ready(event, 'handler', intid);
+      yield* g.unmask();
+      yield* g.settle(30);
+      yield* g.expectTags([event]);
+    },
+    handler: g.handler(function* ({ event, argument }) {
+      yield* g.note(event);
+      yield* g.line(Number(argument), false);
+    }),
+  }),
+  { needs },
+);
+DELIVERY.functions(
+  'an interrupt that waits goes where SDEI_EVENT_ROUTING_SET sends it meanwhile',
+  (g) => ({
+    *main() {
+      const { intid, event } = yield* spi(g, 1, 0);
+      yield* g.unmask();
+      yield* g.on(1, 'unmask');
+      yield* g.expect(0, 'SDEI_EVENT_DISABLE', event);
+      yield* g.pulse(intid);
+      yield* g.expect(0, 'SDEI_EVENT_ROUTING_SET', event, 1, 1);
+      yield* g.expect(0, 'SDEI_EVENT_ENABLE', event);
+      yield* ran(g, 1);
+      yield* g.expectTags([event * 10n + 1n]);
+    },
+    ...servants(g),
+  }),
+  { cpus: 2, needs },
+);
+DELIVERY.functions(
+  'SDEI_PE_MASK in a handler does not disturb it, and stays in force behind COMPLETE',
+  (g) => ({
+    *main() {
+      const { event } = yield* spi(g);
+      yield* g.unmask();
+      yield* g.pulse(g.target.freeSpis[0]!);
+      yield* g.settle(40);
+      yield* g.expectTags([event]);
+      yield* g.unmask();
+      yield* g.settle(40);
+      yield* g.expectTags([event, event]);
+      yield* g.expect(0, 'SDEI_PE_MASK');
+    },
+    handler: g.handler(function* ({ event }) {
+      yield* g.expect(1, 'SDEI_PE_MASK');
+      yield* g.expect(7, 'SDEI_EVENT_STATUS', event);
+      // The line of the first edge may still be high: the second pulse is one for certain.
+      if ((yield* g.notes()).length === 0) for (let n = 0; n < 2; n++) yield* g.pulse(g.target.freeSpis[0]!);
+      yield* g.note(event);
+    }),
+  }),
+  { needs },
+);
+DELIVERY.functions(
+  'a PPI runs the handler of the PE whose line it is, with the argument registered there',
+  (g) => ({
+    *main() {
+      const intid = g.target.freePpis[0]!;
+      const event = yield* g.bind(intid);
+      check(yield* g.on(1, 'prepare', event, intid), 0, 'SDEI_PE_UNMASK on PE 1');
+      yield* g.trigger(intid, true);
+      yield* g.ready(event, 'handler', 100);
+      yield* g.unmask();
+      yield* g.pulse(intid, 1);
+      yield* g.noted();
+      yield* g.others();
+      yield* g.pulse(intid);
+      yield* g.settle(40);
+      const found = (yield* g.notes()).map(({ tag, value }) => `PE ${tag} argument ${value}`).join(', ');
+      check(found, 'PE 1 argument 101, PE 0 argument 100', 'handlers');
+    },
+    *prepare({ x }) {
+      yield* g.trigger(Number(x[1]!), true, 1);
+      yield* g.ready(x[0]!, 'handler', 101);
+      return yield* g.call('SDEI_PE_UNMASK');
+    },
+    handler: g.handler(({ pe, argument }) => g.note(pe, argument)),
+  }),
+  { cpus: 2, needs },
+);

@@ -1,5 +1,16 @@
 /** What a handler finds, and what the interrupted code finds behind it. DEN0054, "Event dispatch", "Event context". */
-import { eret, type Hosted, load, mrs, msr, msrImmediate, readX, store, writeX } from '../../engine/hosted/effects.ts';
+import {
+  callAt,
+  eret,
+  type Hosted,
+  load,
+  mrs,
+  msr,
+  msrImmediate,
+  readX,
+  store,
+  writeX,
+} from '../../engine/hosted/effects.ts';
 import { CaseGroup } from '../case.ts';
 import { check, type Guest, handlerEntry } from '../guest.ts';
 import { SCRATCH_PA } from '../layout.ts';

@@ -1,7 +1,8 @@
 /** Events and power states. DEN0054, "Power state management"; DEN0022. */
-import { type Hosted, msr, wfi } from '../../engine/hosted/effects.ts';
+import { type Hosted, load, msr, store, wfi } from '../../engine/hosted/effects.ts';
 import { CaseGroup } from '../case.ts';
 import { check, type Guest } from '../guest.ts';
+import { SCRATCH_PA } from '../layout.ts';
 import { servants, spi } from './shared.ts';
 
 const needs = ['binding'] as const;
@@ -11,6 +12,7 @@ const PSCI = {
   CPU_ON: 0xc400_0003n,
   AFFINITY_INFO: 0xc400_0004n,
   SUSPEND: 0xc400_0001n,
+  SYSTEM_RESET: 0x8400_0009n,
 } as const;
 const PARAMETERS_INVALID = -2n;
 
@@ -143,6 +145,72 @@ POWER.functions(
   }),
   { cpus: 2 },
 );
+
+POWER.functions(
+  'a PPI that was registered on a PE which was turned off and on can be released',
+  (g) => ({
+    *main() {
+      const event = yield* g.bind(g.target.freePpis[0]!);
+      check(yield* g.on(1, 'register', event), 0, 'SDEI_EVENT_REGISTER on PE 1');
+      yield* turnOff(g);
+      yield* turnOn(g, 'again');
+      yield* g.expect(0, 'SDEI_INTERRUPT_RELEASE', event);
+    },
+    *register({ x }) {
+      return yield* g.call('SDEI_EVENT_REGISTER', x[0]!, g.at('handler'), 0, 0, 0);
+    },
+    off: off(g),
+    *again() {
+      yield* g.note(1);
+      for (;;) yield* wfi();
+    },
+    handler: g.noting(),
+  }),
+  { cpus: 2, needs },
+);
+POWER.functions(
+  'an event for a PE that was off runs when the PE is back and unmasked',
+  (g) => ({
+    *main() {
+      const { intid, event } = yield* spi(g, 1, 1);
+      yield* turnOff(g);
+      yield* g.pulse(intid);
+      yield* turnOn(g, 'again');
+      yield* g.noted(2);
+      yield* g.expectTags([1, event * 10n + 1n]);
+    },
+    off: off(g),
+    *again() {
+      yield* g.note(1);
+      yield* g.unmask();
+      for (;;) yield* wfi();
+    },
+    ...servants(g),
+  }),
+  { cpus: 2, needs },
+);
+POWER.functions(
+  'PSCI SYSTEM_RESET ends registrations and bindings, and masks every PE',
+  (g) => ({
+    *main() {
+      if ((yield* load(SCRATCH_PA)) !== 0n) return yield* look(g);
+      const { event } = yield* spi(g);
+      yield* g.ready(0, 'handler');
+      yield* g.unmask();
+      yield* g.on(1, 'unmask');
+      yield* store(SCRATCH_PA, event);
+      yield* g.callId(PSCI.SYSTEM_RESET);
+    },
+    ...servants(g),
+  }),
+  { cpus: 2, needs },
+);
+function* look(g: Guest): Hosted {
+  yield* g.expect(0, 'SDEI_PE_MASK');
+  check(yield* g.on(1, 'mask'), 0, 'SDEI_PE_MASK on PE 1');
+  yield* g.expect(0, 'SDEI_EVENT_STATUS', 0);
+  yield* g.expect('INVALID_PARAMETERS', 'SDEI_INTERRUPT_RELEASE', yield* load(SCRATCH_PA));
+}
 
 /** The interrupt controller lets interrupts reach the PE, which they wake; PSTATE.I still masks them. */
 function* wakeable(): Hosted {

@@ -145,3 +145,58 @@ RESET.functions(
   }),
   { cpus: 2, needs },
 );
+RESET.functions(
+  'SDEI_SHARED_RESET that is denied for a PPI still registered releases the other bindings',
+  (g) => ({
+    *main() {
+      const ppi = yield* g.bind(g.target.freePpis[0]!);
+      const { event } = yield* spi(g);
+      yield* g.expect(0, 'SDEI_EVENT_REGISTER', ppi, g.at('handler'), 0, 0, 0);
+      yield* g.expect('DENIED', 'SDEI_SHARED_RESET');
+      yield* g.expect('INVALID_PARAMETERS', 'SDEI_INTERRUPT_RELEASE', event);
+      yield* g.expect(1, 'SDEI_EVENT_STATUS', ppi);
+    },
+    handler: g.noting(),
+  }),
+  { needs },
+);
+RESET.functions('SDEI_PRIVATE_RESET while an unregistration is pending gives DENIED', (g) => ({
+  *main() {
+    yield* g.ready(0, 'handler');
+    yield* g.unmask();
+    yield* g.signal();
+    yield* g.settle();
+    yield* g.expectTags([0]);
+    yield* g.expect(0, 'SDEI_EVENT_STATUS', 0);
+    yield* g.expect(0, 'SDEI_PRIVATE_RESET');
+  },
+  handler: g.handler(function* ({ event }) {
+    yield* g.expect('PENDING', 'SDEI_EVENT_UNREGISTER', 0);
+    yield* g.expect('DENIED', 'SDEI_PRIVATE_RESET');
+    yield* g.expect(4, 'SDEI_EVENT_STATUS', 0);
+    yield* g.note(event);
+  }),
+}));
+RESET.functions(
+  'an event that has its interrupt for good keeps it through SDEI_SHARED_RESET, and cannot be released',
+  (g) => {
+    const { event, intid } = g.target.staticEvents!.shared;
+    return {
+      *main() {
+        yield* g.trigger(intid, true);
+        yield* g.expect('INVALID_PARAMETERS', 'SDEI_INTERRUPT_BIND', intid);
+        yield* g.ready(event, 'handler');
+        yield* g.expect(0, 'SDEI_SHARED_RESET');
+        yield* g.expect(0, 'SDEI_EVENT_STATUS', event);
+        yield* g.expect('INVALID_PARAMETERS', 'SDEI_INTERRUPT_RELEASE', event);
+        yield* g.ready(event, 'handler');
+        yield* g.unmask();
+        yield* g.pulse(intid);
+        yield* g.settle(20);
+        yield* g.expectTags([event]);
+      },
+      handler: g.noting(),
+    };
+  },
+  { needs: ['static events'] },
+);

@@ -10,13 +10,13 @@ import type { ErrorDataEntryInput } from '../../tables/cper/entry.ts';
 import { CperError } from '../../tables/cper/error.ts';
 import { MEMORY_ERROR_TYPES, SEVERITY } from '../../tables/cper/names.ts';
 import { decodeRecord, looksLikeRecord } from '../../tables/cper/record.ts';
-import type { CperSectionInput } from '../../tables/cper/sections.ts';
 import {
   ARM_ERROR_INFORMATION,
   type ArmErrorKind,
   type ArmErrorTypes,
   armErrorType,
 } from '../../tables/cper/sections/arm-info.ts';
+import type { CperSectionInput } from '../../tables/cper/sections.ts';
 import { STATUS_BLOCK_BYTES } from './layout.ts';
 import type { RasNotification } from './sources.ts';
 
@@ -168,7 +168,17 @@ function pcieSection(error: RasPcieError): CperSectionInput {
   const place = { segment, primaryBus: bus, device, function: error.function ?? 0 };
   return {
     kind: 'pcie',
-    fields: { portType, versionMajor: 1, command: 6, status: 0x10, vendorId, deviceId, classCode: 0x060400, ...place, aer },
+    fields: {
+      portType,
+      versionMajor: 1,
+      command: 6,
+      status: 0x10,
+      vendorId,
+      deviceId,
+      classCode: 0x060400,
+      ...place,
+      aer,
+    },
   };
 }
 
@@ -199,15 +209,17 @@ function blockOfRecord(bytes: Uint8Array, facts: RasFacts, refuse: Refuse): Uint
   const { timestamp, validationBits, errorSeverity } = value;
   return encodeStatusBlock({
     errorSeverity,
-    entries: value.sections.map(({ section, sectionType, errorSeverity: severity, flags, fruId, fruText, ...rest }) => ({
-      section,
-      sectionType,
-      errorSeverity: severity,
-      flags: flags & 0xff,
-      timestamp: validationBits & 2 ? timestamp : facts.timestamp,
-      ...(rest.validationBits & 1 ? { fruId } : {}),
-      ...(rest.validationBits & 2 ? { fruText } : {}),
-    })),
+    entries: value.sections.map(
+      ({ section, sectionType, errorSeverity: severity, flags, fruId, fruText, ...rest }) => ({
+        section,
+        sectionType,
+        errorSeverity: severity,
+        flags: flags & 0xff,
+        timestamp: validationBits & 2 ? timestamp : facts.timestamp,
+        ...(rest.validationBits & 1 ? { fruId } : {}),
+        ...(rest.validationBits & 2 ? { fruText } : {}),
+      }),
+    ),
   });
 }
 
@@ -235,7 +247,10 @@ export interface RasRecord {
 export function recordOf(error: RasError, facts: RasFacts, refuse: Refuse): RasRecord {
   let block: Uint8Array;
   try {
-    block = error.kind === 'cper' ? checkedBlock(error, facts, refuse) : encodeStatusBlock({ entries: [entryOf(error, facts)] });
+    block =
+      error.kind === 'cper'
+        ? checkedBlock(error, facts, refuse)
+        : encodeStatusBlock({ entries: [entryOf(error, facts)] });
   } catch (problem) {
     if (problem instanceof CperError) return refuse(problem.message);
     throw problem;

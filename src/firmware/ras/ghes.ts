@@ -156,7 +156,9 @@ export class Ghes {
   }
   private record(n: number, error: Waiting): void {
     this.put(n, error);
-    this.notify(n);
+    // An abort is taken at a boundary of its own.
+    if (this.isAbort(n)) this.wake();
+    else this.notify(n);
   }
   private put(n: number, error: Waiting): void {
     const state = this.states[n]!;
@@ -177,6 +179,7 @@ export class Ghes {
     const { serial, pe } = state.held!;
     const told = this.tryNotify(source, pe);
     if (told === undefined) {
+      if (this.isAbort(n)) return;
       if (++state.retries <= RETRIES_MAX) return this.wake();
       this.host.report(`RAS: source ${source.id} (${source.notify}) could not notify; its error waits in its block`);
     }
@@ -193,7 +196,11 @@ export class Ghes {
       this.host.raiseGed();
       return -1;
     }
-    if (notify === 'sea' || notify === 'sei') return pes.find((one) => this.host.abort(one, notify));
+    if (notify === 'sea' || notify === 'sei') {
+      const there = pes.find((one) => this.host.atEl0(one));
+      if (there !== undefined) this.host.abort(there, notify);
+      return there;
+    }
     const all = [...pes, ...Array.from({ length: this.host.peCount }, (_, n) => n)];
     let refused = false;
     for (const one of new Set(all)) {
@@ -208,6 +215,12 @@ export class Ghes {
   /** Some source waits for a PE at EL0. */
   get wantsEl0(): boolean {
     return this.states.some(({ notifyDue }, n) => notifyDue && this.isAbort(n));
+  }
+  private canAbort(n: number): boolean {
+    const { pe } = this.states[n]!.held!;
+    if (pe !== null) return this.host.atEl0(pe);
+    for (let one = 0; one < this.host.peCount; one++) if (this.host.atEl0(one)) return true;
+    return false;
   }
   private isAbort(n: number): boolean {
     const { notify } = this.sources[n]!;
@@ -232,7 +245,8 @@ export class Ghes {
     const now = this.host.nowNs();
     let due: number | undefined;
     this.states.forEach((state, n) => {
-      const ready = state.held === null && state.queue.length > 0;
+      const ready =
+        state.held === null ? state.queue.length > 0 : state.notifyDue && this.isAbort(n) && this.canAbort(n);
       const again = (state.notifyDue && !this.isAbort(n)) || (this.sources[n]!.ghes === 1 && state.queue.length > 0);
       if (ready) due = now;
       else if (again) due = Math.min(due ?? Number.POSITIVE_INFINITY, now + RETRY_NS);

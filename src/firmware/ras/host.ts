@@ -23,11 +23,10 @@ export interface RasHost {
   raiseSdei(event: number, pe: number): SdeiRaised;
   /** Tells the generic event device that an error source has something. */
   raiseGed(): void;
-  /**
-   * Makes a PE take a synchronous External abort, or an SError, without a valid fault address. False while it does not
-   * run at EL0, where an operating system can attribute it.
-   */
-  abort(pe: number, kind: 'sea' | 'sei'): boolean;
+  /** A PE runs at EL0, where an operating system can attribute an abort. */
+  atEl0(pe: number): boolean;
+  /** Makes a PE at EL0 take a synchronous External abort without a valid fault address, or an SError, at a boundary. */
+  abort(pe: number, kind: 'sea' | 'sei'): void;
   /** From now on loads from the page raise a synchronous External abort. */
   poison(addrPa: bigint): void;
   /** The machine resets at this boundary. */

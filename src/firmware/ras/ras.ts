@@ -9,8 +9,8 @@ import type { Access, Device, PlainData } from '../../devices/device.ts';
 import { encodeTime } from '../../tables/cper/timestamp.ts';
 import { writeBootErrors } from './bert.ts';
 import { EINJ_TYPES, Einj } from './einj.ts';
-import { Erst } from './erst.ts';
 import { checkError, type RasError, type RasFacts, type RasSeverity, type Refuse, recordOf } from './errors.ts';
+import { Erst } from './erst.ts';
 import { Ghes, type RasListener, type Waiting } from './ghes.ts';
 import type { RasHost } from './host.ts';
 import { ERST_RANGE_BYTES, type RasLayout } from './layout.ts';
@@ -195,6 +195,10 @@ export class RasFirmware implements Device {
   get wantsEl0(): boolean {
     return this.ghes.wantsEl0;
   }
+  /** A PE has come to EL0. */
+  arrivedAtEl0(): void {
+    this.ghes.settle();
+  }
   /** To be called when the time has come that was asked for. */
   work(): void {
     this.ghes.work();
@@ -274,7 +278,8 @@ export class RasFirmware implements Device {
     this.ghes.initialize();
     this.host.writeMemory(this.config.layout.einjParameterPa, new Uint8Array(64));
     const out = writeBootErrors(this.host, this.config.layout.bertPa, errors);
-    if (out.length > 0) this.host.report(`RAS: ${out.length} errors do not fit into the boot error region and are lost`);
+    if (out.length > 0)
+      this.host.report(`RAS: ${out.length} errors do not fit into the boot error region and are lost`);
   }
   private beforeReset(left: readonly Waiting[]): Waiting[] {
     const all = new Map([...this.kept, ...left].map((error) => [error.serial, error]));

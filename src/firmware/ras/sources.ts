@@ -25,7 +25,7 @@ export interface RasSource {
   readonly ghes?: 1 | 2;
 }
 
-/** A source with its defaults filled in. */
+/** A source with its defaults filled in; `event` and `pollMs` are 0 where they mean nothing. */
 export interface CheckedSource {
   readonly id: number;
   readonly notify: RasNotification;
@@ -59,16 +59,17 @@ const usesSdei = (notify: RasNotification): notify is keyof typeof RAS_SDEI_EVEN
   Object.hasOwn(RAS_SDEI_EVENTS, notify);
 
 function checkOne(source: RasSource, refuse: (message: string) => never): CheckedSource {
-  const { id, notify, pollMs = POLL_MS_DEFAULT, ghes = 2 } = source;
+  const { id, notify, ghes = 2 } = source;
   if (!RAS_NOTIFICATIONS.includes(notify))
     refuse(`notify '${notify}': no such notification. Known: ${RAS_NOTIFICATIONS.join(', ')}.`);
   if (!(Number.isInteger(id) && id >= 0 && id <= ID_MAX)) refuse(`id ${id} is not 0 to ${ID_MAX}.`);
   if (ghes !== 1 && ghes !== 2) refuse(`ghes ${ghes}: there are versions 1 and 2. Choose one.`);
-  if (source.pollMs !== undefined && notify !== 'polled') refuse(`pollMs is for polled sources. Leave it out.`);
-  if (!(Number.isInteger(pollMs) && pollMs >= 1 && pollMs <= POLL_MS_MAX))
+  const pollMs = source.pollMs ?? (notify === 'polled' ? POLL_MS_DEFAULT : 0);
+  if (notify !== 'polled' && pollMs !== 0) refuse('pollMs is for polled sources. Leave it out.');
+  if (notify === 'polled' && !(Number.isInteger(pollMs) && pollMs >= 1 && pollMs <= POLL_MS_MAX))
     refuse(`pollMs ${pollMs} is not 1 to ${POLL_MS_MAX}.`);
-  if (source.event !== undefined && !usesSdei(notify)) refuse(`event is for SDEI sources. Leave it out.`);
   const event = source.event ?? (usesSdei(notify) ? RAS_SDEI_EVENTS[notify] : 0);
+  if (!usesSdei(notify) && event !== 0) refuse('event is for SDEI sources. Leave it out.');
   return { id, notify, event, pollMs, ghes };
 }
 

@@ -30,6 +30,7 @@ export const VIRT_MEMORY_MAP = {
   ged: region(0x0908_0000n, 4),
   watchdogControl: region(0x090d_0000n, 0x1000),
   watchdogRefresh: region(0x090e_0000n, 0x1000),
+  ras: region(0x090f_0000n, 0x1000),
   virtioMmio: region(0x0a00_0000n, 32 * 0x200),
   platformBus: region(0x0c00_0000n, 0x0200_0000),
   secureRam: region(0x0e00_0000n, 0x0100_0000),

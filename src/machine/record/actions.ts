@@ -1,5 +1,7 @@
 /** What can enter a machine from outside, by the name under which it is recorded, and how it is done again. */
 import type { PlainData } from '../../devices/device.ts';
+import type { PoisonKind } from '../../engine/memory.ts';
+import type { RasError } from '../../firmware/ras/errors.ts';
 import type { Machine } from '../machine.ts';
 import type { OutsideAction } from '../outside.ts';
 import type { Schedule } from '../schedule.ts';
@@ -23,6 +25,11 @@ export const OUTSIDE_ACTIONS: Readonly<Record<string, Again>> = {
     const { pe, syndrome } = data as Fields;
     machine.serror(pe as number, syndrome as number);
   },
+  poison: (machine, data) => {
+    const { addrPa, raises } = data as Fields;
+    machine.poison(addrPa as bigint, { raises: raises as PoisonKind });
+  },
+  'ras.inject': (machine, data) => void machine.ras.inject(data as unknown as RasError),
   freezeNext: (machine, data) => machine.freezeNext(data as number),
   'gic.set': (machine, data) => {
     const { intid, level, pe } = data as Fields;

@@ -1,11 +1,11 @@
 /** NMIs: interrupts of a better priority than the mask, told from the others, without a lock that others take. */
 import { type Hosted, hint, load, mrs, msr, store } from '../../engine/hosted/effects.ts';
 import type { Cpu } from '../kit/cpu.ts';
-import { nmiEnter, nmiExit } from '../kit/entry.ts';
 import { ERRNO } from '../kit/errno.ts';
 import type { Frame } from '../kit/frame.ts';
 import { INTID_SPURIOUS } from '../kit/gic.ts';
 import { DESCRIPTOR_BYTES } from '../kit/kernel.ts';
+import { nmiEnter, nmiExit } from '../kit/nesting.ts';
 import { PMR } from './pmr.ts';
 
 /** Fields of what is known of an interrupt, in its descriptor. */

@@ -1,12 +1,14 @@
 /** How the CPUs of a kernel come up, and what they do when there is nothing to do. */
 import {
   become,
+  branch,
   eret,
   type Hosted,
   load,
   mrs,
   msr,
   msrImmediate,
+  readX,
   store,
   wfi,
   writeX,
@@ -22,6 +24,11 @@ const HCR = { RW: 1n << 31n, IMO: 1n << 4n, FMO: 1n << 3n, AMO: 1n << 5n } as co
 /** CNTHCTL_EL2: EL1 may use the physical counter and timer. */
 const CNTHCTL_EL1PCTEN_EL1PCEN = 3n;
 const EL1H_MASKED = 0x3c5n;
+/** CPU_SUSPEND for 64-bit callers, and a power_state of a CPU that loses its state. DEN0022, "CPU_SUSPEND". */
+const CPU_SUSPEND = 0xc400_0001n;
+const POWERDOWN = 0x1_0000n;
+/** SMC #0 or HVC #0, and RET. */
+const CONDUIT_CODE = { smc: 0xd65f_03c0_d400_0003n, hvc: 0xd65f_03c0_d400_0002n } as const;
 
 /** Functions of the program that are the kit's for starting. */
 export function bootFunctions(kernel: Kernel): Record<string, HostedFunction> {
@@ -69,6 +76,31 @@ export function bootFunctions(kernel: Kernel): Record<string, HostedFunction> {
       yield* cpu.irq.enable();
       yield* become('kitIdle');
     },
+    *kitSuspend({ pe, x, lr }) {
+      const area = areaOf(pe);
+      yield* store(area + AREA.resumePc, lr);
+      yield* store(area + AREA.resumeSp, yield* readX(31));
+      yield* writeX(0, CPU_SUSPEND);
+      yield* writeX(1, x[0] === 1n ? POWERDOWN : 0n);
+      yield* writeX(2, kernel.address('kitResume'));
+      yield* writeX(3, BigInt(pe));
+      // Machine code calls for it, so that nothing is left behind here by a CPU that comes back through its entry.
+      yield* branch(words.conduit);
+    },
+    kitResume: begin('kitResume1'),
+    *kitResume1({ pe }) {
+      const area = areaOf(pe);
+      yield* setUpRegisters(kernel, pe);
+      const { irq } = yield* kernel.here(pe, 'thread');
+      const priority = yield* load(words.priorityIrq);
+      yield* kernel.gic.initCpu(pe, { priority, pmr: initialPmr(irq) });
+      for (const sgi of Object.values(SGI)) yield* kernel.gic.enable(sgi, pe);
+      yield* msrImmediate('DAIFClr', 12);
+      yield* irq.daifRestore(0xc0n);
+      yield* writeX(31, yield* load(area + AREA.resumeSp));
+      yield* writeX(0, 0n);
+      yield* branch(yield* load(area + AREA.resumePc));
+    },
     *kitParked() {
       yield* wfi();
       yield* become('kitParked');
@@ -87,17 +119,23 @@ function* dropToEl1(entryVa: bigint, x0: bigint): Hosted {
   yield* eret();
 }
 
-/** Stack, vectors, what CPU this is; everything is masked. */
+/** A CPU that starts: everything is masked. */
 function* setUp(kernel: Kernel, pe: number): Hosted {
+  const area = areaOf(pe);
+  yield* setUpRegisters(kernel, pe);
+  if (pe === 0) yield* store(kernel.words.conduit, CONDUIT_CODE[kernel.options.conduit]);
+  yield* store(area + AREA.pe, BigInt(pe));
+  for (const word of [AREA.irqDepth, AREA.nmiDepth, AREA.callFunction, AREA.work, AREA.sdeiNormal, AREA.sdeiCritical])
+    yield* store(area + word, 0n);
+}
+/** Stack, vectors, what CPU this is. */
+function* setUpRegisters(kernel: Kernel, pe: number): Hosted {
   const { el } = kernel.options;
   const area = areaOf(pe);
   yield* writeX(31, stackTop(area, 'thread'));
   yield* msr(`VBAR_EL${el}`, kernel.hosted.vectors('kit'));
   yield* msr(`TPIDR_EL${el}`, area);
   yield* msr('SP_EL0', area + AREA.pe);
-  yield* store(area + AREA.pe, BigInt(pe));
-  for (const word of [AREA.irqDepth, AREA.nmiDepth, AREA.callFunction, AREA.work, AREA.sdeiNormal, AREA.sdeiCritical])
-    yield* store(area + word, 0n);
   if (el === 2) yield* msr('HCR_EL2', HCR.RW | HCR.IMO | HCR.FMO | HCR.AMO);
 }
 /** Interrupt controller, callbacks of the CPU, interrupts in. */

@@ -1,5 +1,15 @@
 /** The CPU that a piece of kernel code runs on, as that code sees it: in locals, with everything that needs to know. */
-import { compareAndSwap, type Hosted, hint, load, lock, mrs, store, unlock } from '../../engine/hosted/effects.ts';
+import {
+  callAt,
+  compareAndSwap,
+  type Hosted,
+  hint,
+  load,
+  lock,
+  mrs,
+  store,
+  unlock,
+} from '../../engine/hosted/effects.ts';
 import type { IrqFlags } from '../irqflags/flags.ts';
 import type { Kernel } from './kernel.ts';
 import { AREA, areaOf, BOARD } from './layout.ts';
@@ -87,6 +97,14 @@ export class Cpu {
     yield* hint('yield');
   }
 
+  /** Waits until a word that another CPU writes has a value. */
+  *waitFor(pe: number, va: bigint, value: bigint): Hosted {
+    if ((yield* load(va)) === value) return;
+    yield* store(this.area + AREA.waitsForCpu, BigInt(pe + 1));
+    while ((yield* load(va)) !== value) yield* this.relax();
+    yield* store(this.area + AREA.waitsForCpu, 0n);
+  }
+
   // --- console ---
 
   /** Writes to the console; lines of different CPUs do not mix, except out of NMIs, which take no lock. */
@@ -141,7 +159,7 @@ export class Cpu {
     const { words, options } = this.kernel;
     yield* this.mutexLock(words.hotplug);
     const error = yield* psci(options.conduit, 'CPU_ON', BigInt(pe), this.kernel.address('kitSecondary'), BigInt(pe));
-    if (error === 0n) while ((yield* load(areaOf(pe) + AREA.online)) !== 1n) yield* this.relax();
+    if (error === 0n) yield* this.waitFor(pe, areaOf(pe) + AREA.online, 1n);
     yield* this.mutexUnlock(words.hotplug);
     return error;
   }
@@ -183,6 +201,22 @@ export class Cpu {
     const online = yield* this.online();
     for (let pe = 0; pe < this.kernel.options.cpus; pe++)
       if (online & (1 << pe)) yield* runOn(this, pe, work, BigInt(n));
+  }
+
+  // --- power ---
+
+  /**
+   * PSCI CPU_SUSPEND with the hooks before and after, until something wakes this CPU; 0, or PSCI's error.
+   *
+   * @param powerdown - the CPU loses its state and comes back through the kernel's entry; else it stands by
+   */
+  *suspend(powerdown: boolean): Hosted<bigint> {
+    const flags = yield* this.irq.saveAndDisable();
+    for (const hook of this.kernel.pmHooks) yield* hook.enter(this);
+    const [result] = yield* callAt(this.kernel.address('kitSuspend'), powerdown ? 1n : 0n);
+    for (const hook of this.kernel.pmHooks) yield* hook.exit(this);
+    yield* this.irq.restore(flags);
+    return BigInt.asIntN(32, result!);
   }
 
   // --- the end ---

@@ -1,5 +1,5 @@
 /** What the vectors lead to: frames, and who deals with an exception. */
-import { type Hosted, load, lock, mrs, msr, msrImmediate, store, unlock } from '../../engine/hosted/effects.ts';
+import { type Hosted, lock, mrs, msr, msrImmediate, unlock } from '../../engine/hosted/effects.ts';
 import type { HostedFunction } from '../../engine/hosted/program.ts';
 import { handleAsNmi, nmiByPriority, runNmi } from '../irqflags/nmi.ts';
 import type { Cpu } from './cpu.ts';
@@ -92,17 +92,4 @@ function* flow(cpu: Cpu, intid: number, iar: bigint): Hosted {
   if (shared) yield* lock(descriptor, cpu.owner);
   yield* kernel.gic.end(iar);
   if (shared) yield* unlock(descriptor);
-}
-
-/** The CPU is in an NMI, or in something as urgent. */
-export function* inNmi(cpu: Cpu): Hosted<boolean> {
-  return (yield* load(cpu.at(AREA.nmiDepth))) !== 0n;
-}
-/** Counts an NMI in; `nmiExit` counts it out. */
-export function* nmiEnter(cpu: Cpu): Hosted {
-  yield* store(cpu.at(AREA.nmiDepth), (yield* load(cpu.at(AREA.nmiDepth))) + 1n);
-}
-/** See `nmiEnter`. */
-export function* nmiExit(cpu: Cpu): Hosted {
-  yield* store(cpu.at(AREA.nmiDepth), (yield* load(cpu.at(AREA.nmiDepth))) - 1n);
 }

@@ -67,6 +67,8 @@ export class Kernel {
   readonly entry: string = 'kitBoot';
   /** Called on a CPU that stops for good, `last` on the one that panics, after the others. */
   readonly stopHooks: ((cpu: Cpu, last: boolean) => Hosted)[] = [];
+  /** What is done before a CPU is suspended, and when it is back. */
+  readonly pmHooks: { enter(cpu: Cpu): Hosted; exit(cpu: Cpu): Hosted }[] = [];
   /** What is done on CPU 0 before `main`, the other CPUs being up. */
   readonly initCalls: ((cpu: Cpu) => Hosted)[] = [];
   private readonly globals = variables();
@@ -244,6 +246,8 @@ const KIT_WORDS = [
   /** Priorities that make an ordinary interrupt and an NMI, as the distributor wants them. */
   'priorityIrq',
   'priorityNmi',
+  /** Machine code: the conduit's instruction, and RET. */
+  'conduit',
 ] as const;
 type KitWord = (typeof KIT_WORDS)[number];
 

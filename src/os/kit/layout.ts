@@ -57,8 +57,13 @@ export const AREA = {
   /** Records of the SDEI handlers that run, 0 for none. */
   sdeiNormal: 0x60n,
   sdeiCritical: 0x68n,
-  /** 1 while SDEI code of this CPU may say more about itself: see the client. */
+  /** 1 once the CPU has stopped for good. */
   stopped: 0x70n,
+  /** CPU + 1 whose thread or interrupt handler this CPU waits for, 0 for none; read by `deadlock`. */
+  waitsForCpu: 0x78n,
+  /** What a CPU that is suspended needs to go on: address, SP. */
+  resumePc: 0x80n,
+  resumeSp: 0x88n,
 } as const;
 
 /** First byte of a CPU's area. */

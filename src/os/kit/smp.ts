@@ -39,7 +39,7 @@ export function* callOn(cpu: Cpu, name: string, argument: bigint, cpus: number):
   }
   for (let pe = 0; pe < kernel.options.cpus; pe++) {
     if (!(others & (1 << pe))) continue;
-    while ((yield* load(areaOf(pe) + AREA.callFunction)) !== 0n) yield* cpu.relax();
+    yield* cpu.waitFor(pe, areaOf(pe) + AREA.callFunction, 0n);
     results[pe] = yield* load(areaOf(pe) + AREA.callResult);
   }
   yield* cpu.mutexUnlock(kernel.words.call);
@@ -56,15 +56,14 @@ export function* serveCall(cpu: Cpu): Hosted {
   yield* store(cpu.area + AREA.callFunction, 0n);
 }
 
-/** Has the thread of a CPU do something, and waits for it; that of this CPU does it at once. OFFLINE is not waited for. */
+/** Has the thread of a CPU do something, and waits for it; that of this CPU does it at once. */
 export function* runOn(cpu: Cpu, pe: number, work: bigint, argument: bigint): Hosted {
   if (pe === cpu.pe) return yield* doWork(cpu, work, argument);
   const area = areaOf(pe);
   yield* store(area + AREA.workArgument, argument);
   yield* store(area + AREA.work, work);
   yield* cpu.kernel.gic.send(SGI.WAKE, 1 << pe);
-  if (work === WORK.OFFLINE) return;
-  while ((yield* load(area + AREA.work)) !== WORK.NONE) yield* cpu.relax();
+  yield* cpu.waitFor(pe, area + AREA.work, WORK.NONE);
 }
 
 /** Does what another CPU wants of this thread, if anything. Only an idle one goes down. */

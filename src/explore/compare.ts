@@ -1,0 +1,181 @@
+/** Whether two states of one machine are the same, but for what is declared to differ. */
+import { ARCHITECTURAL_BYTES } from '../arch/pestate.ts';
+import type { PlainData } from '../devices/device.ts';
+import { plainImage } from '../engine/hosted/activation.ts';
+import { PAGE_BYTES, type RamImage } from '../engine/memory.ts';
+import { VIRT_MEMORY_MAP } from '../machine/board/virt.ts';
+import type { Machine, Snapshot } from '../machine/machine.ts';
+import { registersOf } from '../machine/snapshot-file/registers.ts';
+import { partsOf } from '../machine/whole.ts';
+import type { IgnoreSpec, StateDifference } from './types.ts';
+
+const RAM_PA = Number(VIRT_MEMORY_MAP.ram.basePa);
+
+/**
+ * What any interrupt leaves behind: an exception return sets the event register and clears the local monitor. DDI 0487,
+ * "WFE wake-up events", "Context switch support". What a guest does because of it still counts.
+ */
+const ALWAYS_IGNORED = [
+  'eventRegister',
+  'exclusiveValid',
+  'exclusiveSizeBytes',
+  'exclusivePa',
+  'exclusiveVa',
+  'serrorSyndrome',
+];
+
+const isFields = (value: PlainData | undefined): value is { readonly [name: string]: PlainData } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+
+function show(value: PlainData | undefined): string {
+  if (value === undefined) return 'absent';
+  if (typeof value === 'bigint') return `0x${value.toString(16)}`;
+  if (value instanceof Uint8Array) return `<${value.length} bytes>`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  return Array.isArray(value) ? `[${value.length} elements]` : '{...}';
+}
+const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+
+/** Compares states of one machine. */
+export class Comparison {
+  private readonly machine: Machine;
+  private readonly registers: ReadonlySet<string>;
+  private readonly fields: readonly string[];
+  private readonly memory: readonly { readonly from: number; readonly to: number }[];
+  private readonly symbolize: (addr: bigint) => string | undefined;
+  private readonly most: number;
+  private found: StateDifference[] = [];
+
+  /** @param most - differences that are listed */
+  constructor(
+    machine: Machine,
+    ignore: IgnoreSpec,
+    { symbolize, most }: { readonly symbolize: (addr: bigint) => string | undefined; readonly most: number },
+  ) {
+    this.machine = machine;
+    this.symbolize = symbolize;
+    this.most = most;
+    this.registers = new Set([...ALWAYS_IGNORED, ...(ignore.registers ?? [])]);
+    this.fields = ignore.fields ?? [];
+    this.memory = (ignore.memory ?? []).map(({ addrPa, sizeBytes }) => {
+      const from = Number(addrPa) - RAM_PA;
+      return { from, to: from + sizeBytes };
+    });
+  }
+
+  /**
+   * Where two states differ; steps never count.
+   *
+   * @param time - virtual time counts
+   * @param live - the later one is the machine as it is now
+   */
+  differences(expected: Snapshot, found: Snapshot, time: boolean): readonly StateDifference[] {
+    this.found = [];
+    if (time && expected.time.timeNs !== found.time.timeNs)
+      this.add('time', 'timeNs', `${expected.time.timeNs}`, `${found.time.timeNs}`);
+    if (expected.ended !== found.ended)
+      this.add('time', 'ended', expected.ended ?? 'running', found.ended ?? 'running');
+    this.values('schedule', '', scheduleOf(expected), scheduleOf(found));
+    expected.pes.forEach((pe, n) => {
+      this.block(n, pe.block, found.pes[n]!.block);
+      this.values(`pe ${n}`, '', pe.extra as unknown as PlainData, found.pes[n]!.extra as unknown as PlainData);
+    });
+    if (expected.hosted.length > 0 || found.hosted.length > 0)
+      this.values('hosted', '', hostedOf(expected), hostedOf(found));
+    const [a, b] = [partsOf(expected.devices), partsOf(found.devices)];
+    for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) this.values(name, '', a[name], b[name]);
+    this.ram(expected.ram, found.ram);
+    return this.found;
+  }
+  private get full(): boolean {
+    return this.found.length >= this.most;
+  }
+  private add(part: string, what: string, expected: string, found: string): void {
+    if (!this.full) this.found.push({ part, what, expected, found });
+  }
+  private ignored(path: string): boolean {
+    return this.fields.some((field) => path === field || path.startsWith(`${field}.`) || path.startsWith(`${field}[`));
+  }
+
+  private block(pe: number, a: Uint8Array, b: Uint8Array): void {
+    let equal = true;
+    for (let n = 0; n < ARCHITECTURAL_BYTES && equal; n++) equal = a[n] === b[n];
+    if (equal || this.full) return;
+    const [x, y] = [registersOf(a), registersOf(b)];
+    for (const [name, value] of Object.entries(x)) {
+      if (value === y[name] || this.registers.has(name) || this.ignored(`pe ${pe}.${name}`)) continue;
+      this.add(`pe ${pe}`, name, show(value), show(y[name]));
+    }
+  }
+
+  private values(part: string, what: string, a: PlainData | undefined, b: PlainData | undefined): void {
+    if (Object.is(a, b) || this.full) return;
+    const inside = (name: string): string => (what === '' ? name : `${what}.${name}`);
+    if (Array.isArray(a) && Array.isArray(b)) {
+      for (let n = 0; n < Math.max(a.length, b.length); n++)
+        this.values(part, `${what}[${n}]`, a[n] as PlainData, b[n] as PlainData);
+      return;
+    }
+    if (isFields(a) && isFields(b)) {
+      for (const name in a) this.values(part, inside(name), a[name], b[name]);
+      for (const name in b) if (!Object.hasOwn(a, name)) this.values(part, inside(name), undefined, b[name]);
+      return;
+    }
+    if (a instanceof Uint8Array && b instanceof Uint8Array && a.length === b.length) {
+      const at = a.findIndex((byte, n) => byte !== b[n]);
+      if (at < 0 || this.ignored(`${part}${what === '' ? '' : `.${what}`}`)) return;
+      const side = (bytes: Uint8Array): string => `<${hex(bytes.subarray(at, at + 16))}>`;
+      return this.add(part, `${what}[${at}..]`, side(a), side(b));
+    }
+    const path = what === '' ? part : what.startsWith('[') ? part + what : `${part}.${what}`;
+    if (!this.ignored(path)) this.add(part, what === '' ? 'state' : what, show(a), show(b));
+  }
+
+  // --- RAM ---
+
+  private ram(a: RamImage, b: RamImage): void {
+    for (const [index, chunk] of a.entries()) {
+      const other = b[index]!;
+      if (chunk === other) continue;
+      for (const [i, content] of chunk.entries()) {
+        if (content === other[i] || this.full) continue;
+        const page = index * chunk.length + i;
+        this.page(page, content.bytes, other[i]!.bytes);
+      }
+    }
+  }
+  /** Whichever side has no bytes of its own is what is in RAM now. */
+  private page(page: number, a: Uint8Array | undefined, b: Uint8Array | undefined): void {
+    const at = page * PAGE_BYTES;
+    const live = (): Uint8Array => this.machine.readMemory(BigInt(RAM_PA + at), PAGE_BYTES);
+    const [x, y] = [a ?? live(), b ?? live()];
+    for (let n = 0; n < PAGE_BYTES && !this.full; n++) {
+      if (x[n] === y[n]) continue;
+      const declared = this.memory.find(({ from, to }) => at + n >= from && at + n < to);
+      if (declared) {
+        n = Math.min(PAGE_BYTES, declared.to - at) - 1;
+        continue;
+      }
+      const word = n & ~7;
+      const pa = BigInt(RAM_PA + at + word);
+      const name = this.symbolize(pa);
+      const what = `0x${pa.toString(16)}${name === undefined ? '' : ` <${name}>`}`;
+      const value = (bytes: Uint8Array): string =>
+        `0x${new DataView(bytes.buffer, bytes.byteOffset + word, 8).getBigUint64(0, true).toString(16)}`;
+      this.add('ram', what, value(x), value(y));
+      n = word + 7;
+    }
+  }
+}
+
+/** Whose turn it is, without what only says how the turn was cut up. */
+function scheduleOf({ schedule }: Snapshot): PlainData {
+  return schedule;
+}
+function hostedOf({ hosted }: Snapshot): PlainData {
+  return plainImage(hosted).map(({ results, ...rest }) => ({
+    ...rest,
+    yields: results.length,
+    past: results.at(-1)?.hash ?? 0n,
+  })) as unknown as PlainData;
+}

@@ -1,0 +1,161 @@
+/** Hears during a run what the guest says, and what is delivered to it. */
+import { Symbols } from '../debug/symbols/symbols.ts';
+import type { ExceptionRecord, TraceRecord, TraceSink } from '../debug/trace/records.ts';
+import { Tracer } from '../debug/trace/tracer.ts';
+import { MachineError } from '../machine/errors.ts';
+import type { Machine } from '../machine/machine.ts';
+import { ExploreError } from './errors.ts';
+import type { InjectedEvent } from './events.ts';
+import type { Delivered, ExploreOptions } from './types.ts';
+
+/** What Linux and the kernels of this project write when they give up, and when they only complain. */
+export const TROUBLE_TEXTS = {
+  panic: ['Kernel panic', 'Internal error: ', 'Unhandled exception', 'Unable to handle kernel'],
+  warning: ['WARNING: ', 'BUG: ', 'rcu: INFO: ', 'possible deadlock', 'inconsistent lock state', 'Bad mode in '],
+} as const;
+/** Functions of Linux that are entered for no other reason. */
+export const TROUBLE_SYMBOLS = {
+  panic: ['panic', 'nmi_panic', 'die', 'arm64_serror_panic', 'panic_bad_stack', 'handle_bad_stack', '__bad_mode'],
+  warning: ['__warn', 'warn_slowpath_fmt', 'bad_mode', 'bug_handler', '__report_bad_irq'],
+} as const;
+
+/** Characters of the console that are kept for one run. */
+const CONSOLE_CHARS_MAX = 65_536;
+/** Characters over which a pattern can lie. */
+const LINE_CHARS_MAX = 4096;
+
+/** Something that the guest has to say. */
+export interface Trouble {
+  readonly kind: 'panic' | 'warning';
+  /** Line of the console, or symbol. */
+  readonly text: string;
+  readonly by: 'console' | 'symbol';
+}
+
+/** Listens to one machine for all its runs; `begin` forgets what was. */
+export class Watch implements TraceSink {
+  /** What the guest wrote since `begin`, its end where it is long. */
+  console = '';
+  trouble: Trouble | undefined;
+  readonly delivered: Delivered[] = [];
+  /** Hears every record, for a timeline. */
+  onRecord: ((record: TraceRecord) => void) | undefined;
+  private readonly machine: Machine;
+  private readonly tracer: Tracer;
+  private readonly events: readonly InjectedEvent[];
+  private readonly patterns: readonly { readonly kind: Trouble['kind']; readonly regex: RegExp }[];
+  private readonly removers: (() => void)[] = [];
+  private readonly last: (ExceptionRecord | undefined)[] = [];
+  /** Events that were accepted and not delivered yet, with their PE. */
+  private waiting: { readonly event: number; readonly pe: number }[] = [];
+  private line = '';
+  private startSteps = 0;
+  private closed = false;
+
+  /** @throws ExploreError `E_EXPLORE` for a pattern that is none */
+  constructor(machine: Machine, symbols: Symbols, options: ExploreOptions) {
+    this.machine = machine;
+    this.events = options.events ?? [];
+    const texts = { ...TROUBLE_TEXTS, ...options.trouble };
+    this.patterns = (['panic', 'warning'] as const).flatMap((kind) =>
+      (texts[kind] ?? []).map((source) => ({ kind, regex: pattern(source) })),
+    );
+    this.tracer = new Tracer(machine, [this], ['exception', 'sdei', 'interrupt']);
+    machine.console.onOutput((bytes) => this.feed(bytes));
+    const names = { ...TROUBLE_SYMBOLS, ...options.troubleSymbols };
+    for (const kind of ['panic', 'warning'] as const)
+      for (const name of names[kind] ?? [])
+        this.stopAt(symbols, kind, name, options.troubleSymbols?.[kind] !== undefined);
+  }
+
+  private stopAt(symbols: Symbols, kind: Trouble['kind'], name: string, wanted: boolean): void {
+    let places: ReturnType<Symbols['lookup']>;
+    try {
+      places = symbols.lookup(name);
+    } catch (error) {
+      if (!(error instanceof MachineError)) throw error;
+      if (!wanted) return;
+      throw new ExploreError('E_EXPLORE', `troubleSymbols.${kind}: ${error.message}`);
+    }
+    for (const place of places)
+      this.removers.push(
+        this.machine.breakAt(
+          place.address,
+          ({ pe, pc }) => {
+            if (this.closed || this.trouble || !Symbols.meant(place, pc)) return;
+            const caller = symbols.symbolize(this.machine.readRegister(pe, 'X30') - 4n);
+            this.report({ kind, text: `${name}${caller === undefined ? '' : ` called in ${caller}`}`, by: 'symbol' });
+          },
+          place,
+        ),
+      );
+  }
+  private report(trouble: Trouble): void {
+    this.trouble = trouble;
+    this.machine.stop();
+  }
+
+  /** A run begins at the boundary at which the machine is. */
+  begin(startSteps: number): void {
+    this.console = '';
+    this.line = '';
+    this.trouble = undefined;
+    this.delivered.length = 0;
+    this.waiting = [];
+    this.last.length = 0;
+    this.startSteps = startSteps;
+  }
+  /** An event was accepted for a PE. */
+  accepted(event: number, pe: number): void {
+    this.waiting.push({ event, pe });
+  }
+  /** Accepted events that were not delivered so far. */
+  get undelivered(): readonly { readonly event: number; readonly pe: number }[] {
+    return this.waiting;
+  }
+  /** Stops listening, for good. */
+  close(): void {
+    this.closed = true;
+    this.tracer.detach();
+    for (const remove of this.removers) remove();
+  }
+
+  record(record: TraceRecord): void {
+    this.onRecord?.(record);
+    if (record.kind === 'exception') this.last[record.pe] = record;
+    for (const waiting of [...this.waiting]) {
+      const pc = this.events[waiting.event]!.delivered?.(record, waiting.pe, this.last[record.pe]);
+      if (pc === undefined) continue;
+      this.waiting.splice(this.waiting.indexOf(waiting), 1);
+      this.delivered.push({ event: waiting.event, pe: record.pe, pc, step: record.step - this.startSteps });
+      break;
+    }
+  }
+  flush(): void {}
+  end(): void {}
+
+  private feed(bytes: Uint8Array): void {
+    if (this.closed) return;
+    for (const byte of bytes) {
+      const c = String.fromCharCode(byte);
+      if (this.console.length < CONSOLE_CHARS_MAX) this.console += c;
+      if (c === '\n') this.line = '';
+      else if (this.line.length < LINE_CHARS_MAX) this.line += c;
+      if (c === '\n' || this.trouble) continue;
+      const found = this.patterns.find(({ regex }) => regex.test(this.line));
+      if (found) this.report({ kind: found.kind, text: this.line, by: 'console' });
+    }
+  }
+  /** The line that is being written, for the rest of a message. */
+  get openLine(): string {
+    return this.line;
+  }
+}
+
+function pattern(source: string): RegExp {
+  try {
+    return new RegExp(source);
+  } catch (error) {
+    throw new ExploreError('E_EXPLORE', `trouble: /${source}/ is no regular expression: ${(error as Error).message}`);
+  }
+}
