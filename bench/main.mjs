@@ -1,77 +1,114 @@
-// `npm run bench [-- NAME] [--runs N] [--json FILE]`: this machine beside QEMU's, in one sitting, as ratios.
+// `npm run bench [-- NAME...] [--list] [--runs N] [--quick] [--json FILE] [--plots FOLDER]`: this machine beside QEMU's,
+// in one sitting, as ratios.
 //
-// The two run in turn, A B A B, so that a host that is busy for a while slows both. What counts is the ratio.
-
-import { writeFileSync } from 'node:fs';
+// The two run in turn, and the order changes from run to run, so that a host that is busy for a while slows both. What
+// counts is the ratio.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { ensureBuilt, ensureInstalled } from '../scripts/checkout.mjs';
-import { BENCHES } from './benches.mjs';
+import { BENCHES, DEFAULT_NAMES, GROUPS, measure } from './benches.mjs';
+import { plot } from './plot.mjs';
+import { gdbInjects } from './qemu/gdb.mjs';
+import { dataOf, tableOf, verdictOf } from './table.mjs';
+import { initrdWithPrograms, QEMU } from './tools.mjs';
+
+const USAGE = 'npm run bench [-- NAME...] [--list] [--runs N] [--quick] [--json FILE] [--plots FOLDER]';
 
 function fail(text) {
-  process.stderr.write(`bench: ${text}\n`);
+  process.stderr.write(`bench: ${text}\n${USAGE}\n`);
   process.exit(2);
 }
 
 function options(argv) {
-  const found = { runs: 3, json: undefined, names: [] };
-  for (let i = 0; i < argv.length; i++) {
-    if (argv[i] === '--runs') found.runs = Number(argv[++i]);
-    else if (argv[i] === '--json') found.json = argv[++i];
-    else found.names.push(argv[i]);
+  const found = { runs: undefined, quick: false, list: false, json: undefined, plots: undefined, names: [] };
+  const rest = [...argv];
+  const value = (option) => rest.shift() ?? fail(`${option} needs a value`);
+  while (rest.length > 0) {
+    const word = rest.shift();
+    if (word === '--runs') found.runs = Number(value(word));
+    else if (word === '--json') found.json = value(word);
+    else if (word === '--plots') found.plots = value(word);
+    else if (word === '--quick') found.quick = true;
+    else if (word === '--list') found.list = true;
+    else if (word.startsWith('-')) fail(`'${word}' is no option`);
+    else found.names.push(...(GROUPS[word] ?? [word]));
   }
+  found.runs ??= found.quick ? 1 : 5;
   if (!Number.isInteger(found.runs) || found.runs < 1) fail('--runs takes a whole number, 1 or more');
-  const unknown = found.names.find((n) => !BENCHES.some((b) => b.name === n));
-  if (unknown) fail(`'${unknown}' is no benchmark. Known: ${BENCHES.map((b) => b.name).join(', ')}`);
+  const unknown = found.names.find((name) => !BENCHES.some((bench) => bench.name === name));
+  if (unknown) fail(`'${unknown}' is no benchmark. npm run bench -- --list shows them all`);
+  if (found.names.length === 0) found.names = DEFAULT_NAMES;
   return found;
 }
 
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+function list() {
+  const width = Math.max(...BENCHES.map(({ name }) => name.length));
+  for (const { name, what } of BENCHES) console.log(`${name.padEnd(width)}  ${what}`);
+  for (const [name, names] of Object.entries(GROUPS)) console.log(`${name.padEnd(width)}  = ${names.join(' ')}`);
 }
 
-const seconds = (s) => `${s.toFixed(2)} s`;
-
-async function measure(bench, runs) {
-  const rows = [];
-  for (let n = 0; n < runs; n++) rows.push({ ours: await bench.ours(), qemu: await bench.qemu() });
-  const ratios = rows.map((r) => r.ours / r.qemu);
+/** The host as far as figures depend on it. */
+function hostOf() {
+  const version = spawnSync(QEMU, ['--version'], { encoding: 'utf8' }).stdout?.split('\n')[0];
   return {
-    name: bench.name,
-    what: bench.what,
-    oursSeconds: rows.map((r) => r.ours),
-    qemuSeconds: rows.map((r) => r.qemu),
-    ratio: { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) },
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    kernel: release(),
+    node: process.version,
+    v8: process.versions.v8,
+    qemu: version || 'not installed',
+    startedAt: new Date().toISOString(),
+    loadAtStart: loadavg(),
   };
 }
 
-const { runs, json, names } = options(process.argv.slice(2));
+const { runs, quick, names, json, plots, list: listOnly } = options(process.argv.slice(2));
+if (listOnly) {
+  list();
+  process.exit(0);
+}
 ensureInstalled();
 ensureBuilt();
-const host = {
-  cpu: cpus()[0]?.model,
-  cores: cpus().length,
-  memoryBytes: totalmem(),
-  kernel: release(),
-  node: process.version,
+const host = hostOf();
+console.log(`${host.cores} x ${host.cpu}, Node ${host.node}, ${host.qemu}, load ${host.loadAtStart[0].toFixed(1)}`);
+console.log(`${runs} run(s) of each, in turn${quick ? ', short: these are no figures, only proof that it runs' : ''}`);
+
+const made = {};
+/** Made once, when first asked for. */
+const once = (name, make) => (made[name] ??= make());
+const context = {
+  runs,
+  quick,
+  initrd: () => once('initrd', initrdWithPrograms),
+  gdb: (run) => once(`gdb ${run}`, () => gdbInjects({ initrd: context.initrd(), points: quick ? 4 : 12 })),
+  say: (text) => process.stderr.isTTY && process.stderr.write(`bench: ${text}\n`),
 };
-console.log(
-  `${host.cores} x ${host.cpu}, Node ${host.node}, load ${loadavg()[0].toFixed(1)}; ${runs} runs of each, in turn`,
-);
-const results = [];
-for (const bench of BENCHES.filter((b) => names.length === 0 || names.includes(b.name))) {
-  const reason = bench.missing();
-  if (reason) {
-    console.log(`${bench.name}: SKIP, ${reason}`);
-    continue;
+
+const [rows, notes] = [[], []];
+const chosen = BENCHES.filter(({ name }) => names.includes(name));
+await measure(chosen, context, ({ row, skipped, failed, reason }) => {
+  if (row) {
+    rows.push(row);
+    process.stderr.write(`bench: ${tableOf([row]).split('\n')[1]}\n`);
+    return;
   }
-  const result = await measure(bench, runs);
-  results.push(result);
-  const { ratio } = result;
-  const times = `${seconds(median(result.oursSeconds))}, QEMU ${seconds(median(result.qemuSeconds))}`;
-  console.log(
-    `${result.name}: ${times}, ratio ${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)} to ${ratio.max.toFixed(2)}); ${result.what}`,
-  );
+  notes.push({ name: skipped ?? failed, outcome: skipped ? 'skipped' : 'failed', reason });
+  process.stderr.write(`bench: ${skipped ?? failed}: ${skipped ? 'SKIP' : 'FAILED'}, ${reason}\n`);
+});
+
+if (rows.length > 0) console.log(`\n${tableOf(rows)}`);
+for (const { name, outcome, reason } of notes) console.log(`${name}: ${outcome}, ${reason.split('\n')[0]}`);
+const missed = rows.filter((row) => verdictOf(row) === 'MISSED').map(({ name }) => name);
+if (missed.length > 0) console.log(`must not reached: ${missed.join(', ')}`);
+if (json) {
+  const data = { host: { ...host, loadAtEnd: loadavg() }, runs, quick, rows: rows.map(dataOf), notes };
+  writeFileSync(json, `${JSON.stringify(data, null, 2)}\n`);
 }
-if (json) writeFileSync(json, `${JSON.stringify({ host, runs, results }, null, 2)}\n`);
+if (plots) {
+  mkdirSync(plots, { recursive: true });
+  for (const { name, what, series } of rows) if (series) writeFileSync(join(plots, `${name}.svg`), plot(what, series));
+}
+process.exit(notes.some(({ outcome }) => outcome === 'failed') ? 1 : 0);

@@ -16,7 +16,7 @@ static const struct {
 	{ "strings", strings_work },	 { "chase", chase_work }, { "mix", mix_work },
 	{ "recursion", recursion_work }, { "fma", fma_work },	  { "neon-strings", neon_work },
 	{ "faults", faults_work },	 { "forks", forks_work }, { "pipes", pipes_work },
-	{ "spin-2", spin2_work },	 { "spin-4", spin4_work }, { "window", window_work },
+	{ "chase-far", far_chase_work }, { "spin-2", spin2_work },	 { "spin-4", spin4_work }, { "window", window_work },
 };
 
 /* A line is out when the host can see it: not before the work, nor after it, does the terminal hold it back. */

@@ -100,7 +100,7 @@ describe('unmaskable conformance', () => {
     [['--el3', 'no'], /--el3 'no'/],
     [['--filter', 'zzz'], /--filter 'zzz': no sentence matches/],
     [['--filter', '['], /--filter \/\[\/: not a regular expression/],
-    [['--junit', 'denied/out.xml', '--filter', TWICE], /--junit denied\/out\.xml: cannot be written/],
+    [['--junit', '/nowhere/out.xml', '--filter', TWICE], /--junit \/nowhere\/out\.xml: cannot be written/],
     [['--expected-failures', 'nowhere'], /--expected-failures nowhere: cannot be read/],
     [['--expected-failures', 'text'], /--expected-failures text: it is not JSON/],
     [['--expected-failures', 'unknown.json'], /the suite has no sentence 'no such sentence'/],

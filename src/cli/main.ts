@@ -1,5 +1,4 @@
 import { Command, CommanderError } from 'commander';
-import { CPUS_MAX } from '../machine/options.ts';
 import { addConformanceCommand } from './conformance.ts';
 import { addDecodeCommand } from './decode.ts';
 import { DEVICE_NAMES, DRIVE_FORM, openDrives, parseDevices, parseDrive } from './devices.ts';
@@ -10,13 +9,14 @@ import { KEY_HELP } from './keyboard.ts';
 import type { MachineRequest } from './machine-port.ts';
 import { insideOf } from './on/inside.ts';
 import { checkRules, describeGrammar, parseRule } from './on/rule.ts';
+import { addRasCommand } from './ras.ts';
 import { EXIT_CODES, EXIT_USAGE, outcomeJson, summaryLine } from './report.ts';
 import { Session, type SessionOptions } from './session.ts';
 import { addSnapshotCommand } from './snapshot.ts';
 import { addSourceOptions, checkSource, engineOf, Keeping, openSource, type SourceFlags } from './sources.ts';
 import { addTablesOptions, dumpTables, parseTables, type TablesFlags } from './tables.ts';
 import { addTraceOptions, parseTrace, type TraceFlags, Traces } from './trace.ts';
-import { parseCount, parseRegex, parseSize } from './values.ts';
+import { parseCount, parseCpu, parseCpus, parseRegex, parseSize } from './values.ts';
 
 /** Memory of a machine when `--memory` is not given. */
 export const DEFAULT_MEMORY = '512M';
@@ -69,11 +69,6 @@ function sessionOptions(flags: RunFlags): SessionOptions {
   };
 }
 
-function parseCpu(name: string): 'full' | 'cortex-a57' {
-  if (name === 'full' || name === 'cortex-a57') return name;
-  throw new UsageError('E_CPU', `--cpu '${name}': no such processor. Known: full, cortex-a57.`);
-}
-
 function parseGic(version: string): 2 | 3 {
   if (version === '2' || version === '3') return version === '2' ? 2 : 3;
   throw new UsageError('E_GIC', `--gic '${version}': no such interrupt controller. Known: 2, 3.`);
@@ -109,15 +104,6 @@ function withKernel(flags: RunFlags): RunFlags {
   if ((flags.kernel ?? flags.restore ?? flags.replay) !== undefined) return flags;
   const advice = 'Give the arm64 Image to boot, or a snapshot with --restore. See: unmaskable run --help';
   throw new UsageError('E_KERNEL', `required option '--kernel <FILE>' not specified. ${advice}`);
-}
-
-function parseCpus(text: string): number {
-  const cpus = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (cpus >= 1 && cpus <= CPUS_MAX) return cpus;
-  throw new UsageError(
-    'E_CPUS',
-    `--cpus '${text}': this machine has 1 to ${CPUS_MAX} CPUs. Give a number in that range.`,
-  );
 }
 
 /** Values first, files second, so that a slip in the command is found before anything is read. */
@@ -168,7 +154,7 @@ async function runCommand(flags: RunFlags, host: Host, command: Command): Promis
   const { machine, port, replay } = await openSource(flags, host, () =>
     host.createMachine(machineRequest(flags, host)),
   );
-  const inside = insideOf(machine, symbols);
+  const inside = insideOf(machine, symbols, (path) => readInput(host, '--on', path));
   checkRules(options.rules, inside);
   dumpTables(flags, machine, host);
   // Before the run: an hour of it must not end in a path that cannot be written.
@@ -249,6 +235,7 @@ function buildProgram(host: Host, version: string, done: (exitCode: number) => v
     .action(async (flags: RunFlags, command: Command) => done(await runCommand(withKernel(flags), host, command)));
   addConformanceCommand(program, host, done);
   addDecodeCommand(program, host, done);
+  addRasCommand(program, host, done);
   addSnapshotCommand(program, host, done);
   addSourceOptions(program.commands.find((command) => command.name() === 'run')!);
   addTablesOptions(program.commands.find((command) => command.name() === 'run')!);

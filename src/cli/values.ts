@@ -1,3 +1,4 @@
+import { CPUS_MAX } from '../machine/options.ts';
 import { UsageError } from './errors.ts';
 
 const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
@@ -83,4 +84,28 @@ export function parseRegex(what: string, source: string, flags = ''): RegExp {
       `${what} /${source}/${flags}: not a regular expression: ${reason}. Put a backslash before a character meant literally.`,
     );
   }
+}
+
+/**
+ * Reads the name of a processor.
+ *
+ * @throws UsageError `E_CPU`
+ */
+export function parseCpu(name: string): 'full' | 'cortex-a57' {
+  if (name === 'full' || name === 'cortex-a57') return name;
+  throw new UsageError('E_CPU', `--cpu '${name}': no such processor. Known: full, cortex-a57.`);
+}
+
+/**
+ * Reads a number of CPUs.
+ *
+ * @throws UsageError `E_CPUS`
+ */
+export function parseCpus(text: string): number {
+  const cpus = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (cpus >= 1 && cpus <= CPUS_MAX) return cpus;
+  throw new UsageError(
+    'E_CPUS',
+    `--cpus '${text}': this machine has 1 to ${CPUS_MAX} CPUs. Give a number in that range.`,
+  );
 }

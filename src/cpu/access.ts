@@ -1,16 +1,17 @@
-import { EC, FSC, fsc, issForDataAbort, issForInstructionAbort } from '../arch/esr.ts';
+import { EC, FSC, fsc } from '../arch/esr.ts';
 import { DATA_TLB_BASE, DATA_TLB_ENTRIES, PE_DERIVED, PE_STATE, type StateField } from '../arch/pestate.ts';
 import { isHosted } from '../engine/hosted/program.ts';
 import type { Interpreter } from '../engine/interpreter.ts';
 import { type GuestMemory, PAGE_BYTES } from '../engine/memory.ts';
 import { RAM_BASE } from '../engine/records.ts';
+import { Aborts } from './aborts.ts';
 import type { Debug } from './debug/debug.ts';
 import type { Exceptions } from './exceptions.ts';
 import type { Mmu, Translation } from './mmu.ts';
 import type { BusPort } from './ports.ts';
-import { type PeState, sysregOffset } from './state.ts';
+import type { PeState } from './state.ts';
+import { hasUnprivileged, obeysPan, sctlrOf } from './vhe.ts';
 
-const SCTLR = [0, sysregOffset('SCTLR_EL1'), sysregOffset('SCTLR_EL2'), sysregOffset('SCTLR_EL3')];
 const SCTLR_A = 2;
 
 /** Bits of the access word that generated code hands over; see `accessWord` of the engine. */
@@ -32,6 +33,7 @@ export class MemoryAccess {
   private readonly engine: () => Interpreter;
   private readonly debug: Debug;
   private readonly hosted: boolean;
+  readonly aborts: Aborts;
   /** A fetch is ending in an exception: a step that the engine has not counted yet. */
   fetching = false;
 
@@ -44,6 +46,8 @@ export class MemoryAccess {
     ramBasePa: number;
     engine: () => Interpreter;
     debug: Debug;
+    /** The instruction at PC, or 0 when it cannot be read. */
+    instructionWord: () => number;
     /** There is hosted code: its addresses are not fetched. */
     hosted: boolean;
   }) {
@@ -56,6 +60,7 @@ export class MemoryAccess {
     this.engine = parts.engine;
     this.debug = parts.debug;
     this.hosted = parts.hosted;
+    this.aborts = new Aborts({ ...parts, exceptions: () => parts.exceptions });
     this.s.set64(PE_DERIVED.ramPaOffset, BigInt(parts.ramBasePa - RAM_BASE));
   }
 
@@ -65,7 +70,7 @@ export class MemoryAccess {
     return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
   }
   private dataAbort(hi: number, lo: number, code: number, write: boolean): 1 {
-    this.exceptions.fault(EC.DataAbortLowerEL, issForDataAbort({ fsc: code, wnr: write }), hi, lo);
+    this.aborts.data(hi, lo, code, { write });
     this.s.set32(PE_DERIVED.diverted, 0);
     return 1;
   }
@@ -89,10 +94,10 @@ export class MemoryAccess {
     if (record) this.engine().setPcOfRecord(s.base, record);
     const bytes = word & 31;
     const align = (word >> 5) & 31;
-    const el = word & UNPRIVILEGED && s.el === 1 && !s.get32(PE_STATE.UAO) ? 0 : s.el;
+    const el = word & UNPRIVILEGED && hasUnprivileged(s, s.el) && !s.get32(PE_STATE.UAO) ? 0 : s.el;
     const needsWrite = write || (word & READ_FOR_WRITE) !== 0;
     const misaligned = (lo & (align - 1)) !== 0;
-    if (misaligned && (word & ALWAYS_ALIGNED || s.sysLow(SCTLR[el === 0 ? 1 : el]!) & SCTLR_A)) {
+    if (misaligned && (word & ALWAYS_ALIGNED || sctlrOf(s, el) & SCTLR_A)) {
       return this.dataAbort(hi, lo, FSC.Alignment, write);
     }
     const offset = lo & (PAGE_BYTES - 1);
@@ -125,7 +130,7 @@ export class MemoryAccess {
     return this.mmu.translate(hi, lo, {
       kind: how.needsWrite ? 'write' : 'read',
       el: how.el,
-      pan: how.el === 1 && this.s.get32(PE_STATE.PAN) !== 0,
+      pan: this.s.get32(PE_STATE.PAN) !== 0 && obeysPan(this.s, how.el),
     });
   }
 
@@ -207,7 +212,7 @@ export class MemoryAccess {
     // cached.
     if (hi >>> 31 !== ((hi >>> 23) & 1)) return;
     // Generated code does not check what SCTLR_ELx.A asks for.
-    if (s.sysLow(SCTLR[how.el === 0 ? 1 : how.el]!) & SCTLR_A) return;
+    if (sctlrOf(s, how.el) & SCTLR_A) return;
     if (this.debug.watching && this.debug.watchesPage(this.far(hi, lo))) return;
     const unpriv = how.el !== s.el;
     const context = this.context(unpriv ? PE_DERIVED.unprivLow : PE_DERIVED.contextLow, hi);
@@ -293,8 +298,7 @@ export class MemoryAccess {
     return true;
   }
   private fetchAbort(hi: number, lo: number, code: number): false {
-    const iss = issForInstructionAbort({ fsc: code });
-    return this.abandon(() => this.exceptions.fault(EC.InstructionAbortLowerEL, iss, hi, lo));
+    return this.abandon(() => this.aborts.fetch(hi, lo, code));
   }
   private abandon(take: () => void): false {
     this.fetching = true;
@@ -333,12 +337,8 @@ export class MemoryAccess {
     const hi = Number(va >> 32n);
     const lo = Number(va & 0xffff_ffffn);
     const fail = (code: number): undefined => {
-      const iss = issForDataAbort({
-        fsc: code,
-        wnr: write || options.cacheMaintenance === true,
-        cm: options.cacheMaintenance === true,
-      });
-      this.exceptions.sync(EC.DataAbortLowerEL, iss, { far: va });
+      const maintenance = options.cacheMaintenance === true;
+      this.aborts.data(hi, lo, code, { write: write || maintenance, maintenance });
       return undefined;
     };
     if (options.alignBytes && va % BigInt(options.alignBytes)) return fail(FSC.Alignment);
@@ -349,7 +349,7 @@ export class MemoryAccess {
       kind: write ? 'write' : 'read',
       el,
       // DDI 0487, "PSTATE.PAN": cache maintenance by VA is no privileged data access.
-      pan: el === 1 && !options.cacheMaintenance && this.s.get32(PE_STATE.PAN) !== 0,
+      pan: !options.cacheMaintenance && this.s.get32(PE_STATE.PAN) !== 0 && obeysPan(this.s, el),
     });
     if (t.fault >= 0) return fail(t.fault);
     const { pa } = t;
@@ -372,8 +372,8 @@ export class MemoryAccess {
     if (pa === undefined) return false;
     const device = this.mmu.lastWasDevice;
     if (device || this.mmu.ramPage(pa) < 0) {
-      const iss = issForDataAbort({ fsc: device ? FSC.Alignment : FSC.SyncExternal, wnr: true });
-      this.exceptions.sync(EC.DataAbortLowerEL, iss, { far: va });
+      const code = device ? FSC.Alignment : FSC.SyncExternal;
+      this.aborts.data(Number(va >> 32n), Number(va & 0xffff_ffffn), code, { write: true });
       return false;
     }
     if (this.debug.watching && this.debug.access(start, sizeBytes, this.s.el, 'write')) return false;

@@ -1,7 +1,9 @@
 import { PE_DERIVED, PE_STATE, type StateField } from '../arch/pestate.ts';
 import type { GuestMemory } from '../engine/memory.ts';
 import { stage1Suspended } from './mmu.ts';
+import { stage2Key } from './stage2.ts';
 import { type PeState, sysregOffset } from './state.ts';
+import { hasUnprivileged, isE2h, obeysPan, regimeOf } from './vhe.ts';
 
 /** Registers on which the translations of a regime depend, whichever half of the VA space is meant. */
 const COMMON = ['SCTLR', 'TCR', 'MAIR'];
@@ -13,6 +15,8 @@ const TABLES: Readonly<Record<1 | 2 | 3, readonly [low: number, high: number]>> 
   2: [sysregOffset('TTBR0_EL2'), sysregOffset('TTBR0_EL2')],
   3: [sysregOffset('TTBR0_EL3'), sysregOffset('TTBR0_EL3')],
 };
+/** The upper half of EL2&0. */
+const TTBR1_EL2 = sysregOffset('TTBR1_EL2');
 
 /** Context numbers fit in the offset bits of a TLB tag. */
 const CONTEXTS_MAX = 4094;
@@ -111,8 +115,8 @@ export class TranslationContexts {
     const { el } = s;
     const pan = s.get32(PE_STATE.PAN);
     for (let tries = 0; tries < 2; tries++) {
-      const data = this.choice(el, el === 1 ? pan : 0);
-      const unpriv = el === 1 && !s.get32(PE_STATE.UAO) ? this.choice(0, 0) : data;
+      const data = this.choice(el, obeysPan(s, el) ? pan : 0);
+      const unpriv = hasUnprivileged(s, el) && !s.get32(PE_STATE.UAO) ? this.choice(0, 0) : data;
       const fetch = this.choice(el, 0);
       if (this.generation === this.numbers.generation) {
         this.store(PE_DERIVED.contextLow, data.low, data.high);
@@ -141,17 +145,21 @@ export class TranslationContexts {
     return this.choices[index] ?? this.choose(index, el, pan);
   }
   private choose(index: number, el: number, pan: number): Choice {
-    const regime = (el === 0 ? 1 : el) as 1 | 2 | 3;
+    const regime = regimeOf(this.s, el);
     const off = regime === 1 && stage1Suspended(this.s) ? 'off' : '';
+    const more = regime === 1 ? stage2Key(this.s) : regime === 2 && isE2h(this.s) ? 'e2h' : '';
     const controls = CONTROLS[regime].map((o) => this.s.sys(o).toString(36)).join(':');
-    const space = (half: 0 | 1): Space => this.numbers.space(`${this.s.index}:${el}${pan}${half}${off}:${controls}`);
+    const space = (half: 0 | 1): Space =>
+      this.numbers.space(`${this.s.index}:${el}${pan}${half}${off}${more}:${controls}`);
     const choice: Choice = { spaces: [space(0), space(1)], low: 0, high: 0 };
     this.number(el, choice);
     this.choices[index] = choice;
     return choice;
   }
   private number(el: number, choice: Choice): void {
-    const [low, high] = TABLES[(el === 0 ? 1 : el) as 1 | 2 | 3];
+    const regime = regimeOf(this.s, el);
+    const low = TABLES[regime][0];
+    const high = regime === 2 && isE2h(this.s) ? TTBR1_EL2 : TABLES[regime][1];
     choice.low = this.numbers.of(choice.spaces[0], this.tableBase(low));
     choice.high = this.numbers.of(choice.spaces[1], this.tableBase(high));
   }

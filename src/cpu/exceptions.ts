@@ -13,6 +13,8 @@ import {
   syncTarget,
 } from './routing.ts';
 import { type PeState, sysregOffset } from './state.ts';
+import { effectiveHcr, HCR, HCR_HIGH, isE2h, isHost } from './vhe.ts';
+import { deferVirtualSError, takeVirtualSError, type VirtualLines, virtualPending } from './virtual-interrupts.ts';
 
 const AT = {
   SCR_EL3: sysregOffset('SCR_EL3'),
@@ -39,9 +41,6 @@ const SCR = {
   TWI: 0x1000,
   TWE: 0x2000,
 } as const;
-const HCR = { FMO: 8, IMO: 0x10, AMO: 0x20, TSC: 1 << 19, TGE: 1 << 27, HCD: 1 << 29 } as const;
-/** HCR_EL2.TEA, bit 37, in the high word. */
-const HCR_TEA_HIGH = 1 << 5;
 /** SCR_EL3 and HCR_EL2 bits that route each kind. */
 const ROUTE_BITS = { FIQ: [SCR.FIQ, HCR.FMO], IRQ: [SCR.IRQ, HCR.IMO], SError: [SCR.EA, HCR.AMO] } as const;
 const NO_ROUTE_BITS = [0, 0] as const;
@@ -71,6 +70,8 @@ export class Exceptions {
   private readonly listener: ExceptionListener;
   private readonly pan: boolean;
   private readonly uao: boolean;
+  /** Virtual IRQ and FIQ as the GIC's virtual CPU interface drives them. */
+  readonly virtualLines: VirtualLines = { irq: false, fiq: false };
 
   constructor(
     s: PeState,
@@ -92,9 +93,9 @@ export class Exceptions {
   get scr(): number {
     return this.s.els.el3 ? this.s.sysLow(AT.SCR_EL3) : 0;
   }
-  /** Low word of HCR_EL2, or 0 where EL2 is absent or not enabled. */
+  /** Low word of HCR_EL2 as it acts, or 0 where EL2 is absent or not enabled. */
   get hcr(): number {
-    return el2Enabled({ el2: this.s.els.el2, secure: this.secure }) ? this.s.sysLow(AT.HCR_EL2) : 0;
+    return this.s.els.el2 && !this.secure ? effectiveHcr(this.s) : 0;
   }
   /** Secure state: at EL3, and below it while SCR_EL3.NS is 0. Without EL3 the PE is Non-secure. */
   get secure(): boolean {
@@ -133,7 +134,7 @@ export class Exceptions {
       scrRoute: (scr & s) !== 0,
       hcrRoute: (hcr & h) !== 0,
       tge: (hcr & HCR.TGE) !== 0,
-      e2h: false,
+      e2h: isE2h(this.s),
     };
   }
 
@@ -147,11 +148,12 @@ export class Exceptions {
   /**
    * Where an abort goes: an External abort to EL3 by SCR_EL3.EA, to EL2 by HCR_EL2.TEA. DDI 0487, "Routing of aborts".
    */
-  private abortTarget(code: number): 1 | 2 | 3 {
-    if (code !== FSC.SyncExternal && (code & ~3) !== FSC.SyncExternalOnWalk) return this.syncTarget();
+  private abortTarget(code: number, stage2?: 2): 1 | 2 | 3 {
+    if (code !== FSC.SyncExternal && (code & ~3) !== FSC.SyncExternalOnWalk) return stage2 ?? this.syncTarget();
     if (this.scr & SCR.EA) return 3;
+    if (stage2) return stage2;
     const enabled = this.s.el <= 1 && el2Enabled({ el2: this.s.els.el2, secure: this.secure });
-    return enabled && this.s.sysHigh(AT.HCR_EL2) & HCR_TEA_HIGH ? 2 : this.syncTarget();
+    return enabled && this.s.sysHigh(AT.HCR_EL2) & HCR_HIGH.TEA ? 2 : this.syncTarget();
   }
 
   /**
@@ -174,10 +176,10 @@ export class Exceptions {
   }
   /**
    * As `sync` for an Instruction Abort, Data Abort or PC alignment fault at an address given as two halves: these are
-   * frequent, and a bigint is not cheap.
+   * frequent, and a bigint is not cheap. Aborts of stage 2 say so.
    */
-  fault(ec: number, iss: number, farHigh: number, farLow: number): void {
-    const target = ABORTS.has(ec) ? this.abortTarget(iss & 0x3f) : this.syncTarget();
+  fault(ec: number, iss: number, farHigh: number, farLow: number, stage2?: 2): void {
+    const target = ABORTS.has(ec) ? this.abortTarget(iss & 0x3f, stage2) : this.syncTarget();
     const sameEl = target === this.s.el && SAME_EL_CLASSES.has(ec) ? 1 : 0;
     this.s.setSysHalves(AT.FAR[target]!, farHigh, farLow);
     this.enter(target, VECTOR_OFFSETS.Synchronous, 0, esrOf(ec + sameEl, iss), 'abandoned');
@@ -194,7 +196,7 @@ export class Exceptions {
   floatingPointTrap(target: 1 | 2 | 3): void {
     const { s } = this;
     const disabled = ((s.sysLow(AT.CPACR_EL1) >>> 20) & 3) !== 3;
-    if (s.el === 0 && disabled && this.syncTarget() === 2) return this.undefined();
+    if (s.el === 0 && disabled && this.syncTarget() === 2 && !isHost(s)) return this.undefined();
     this.sync(EC.AdvSIMDFPAccessTrap, FP_ACCESS_ISS, { target });
   }
 
@@ -217,7 +219,21 @@ export class Exceptions {
       this.takeAsyncTo(kind, target);
       return true;
     }
-    return false;
+    return this.s.els.el2 && this.takeVirtual(daif);
+  }
+
+  /** Virtual interrupts that are pending here, as bits of PSTATE.DAIF. */
+  virtualPending(): number {
+    return this.s.els.el2 && this.s.el <= 1 ? virtualPending(this.s, this.hcr, this.virtualLines) : 0;
+  }
+  private takeVirtual(daif: number): boolean {
+    const due = this.virtualPending() & ~daif;
+    if (due === 0) return false;
+    const kind = due & SPSR.F ? 'FIQ' : due & SPSR.I ? 'IRQ' : 'SError';
+    const esr = kind === 'SError' ? esrOf(EC.SError, takeVirtualSError(this.s)) : undefined;
+    this.enter(1, VECTOR_OFFSETS[kind], 0, esr, 'none');
+    this.s.set32(PE_DERIVED.diverted, 0);
+    return true;
   }
 
   private takeAsyncTo(kind: AsyncKind, target: 1 | 2 | 3): void {
@@ -243,6 +259,7 @@ export class Exceptions {
   errorBarrier(): void {
     const routing = this.routing('SError');
     const target = asyncTarget(routing);
+    if (this.virtualPending() & this.s.get32(PE_STATE.DAIF) & SPSR.A) deferVirtualSError(this.s);
     if (!this.s.get32(PE_STATE.serrorPending)) return;
     if (target !== undefined && !asyncMasked(routing, target, (this.s.get32(PE_STATE.DAIF) & SPSR.A) !== 0)) return;
     const syndrome = this.s.get32(PE_STATE.serrorSyndrome) & 0x1ff_ffff;
@@ -280,9 +297,10 @@ export class Exceptions {
     if (target === 3) this.machine.el3Entered(s.index, offset);
   }
 
-  /** PSTATE.PAN is set on entry to EL1 (and to EL2 with VHE) unless SCTLR_ELx.SPAN is 1. */
-  private setsPan(target: number): boolean {
-    return this.pan && target === 1 && !(this.s.sysLow(AT.SCTLR[1]!) & SPAN);
+  /** PSTATE.PAN is set on entry to EL1, and to EL2 as a host, unless SCTLR_ELx.SPAN is 1. */
+  private setsPan(target: 1 | 2 | 3): boolean {
+    const obeyed = target === 1 || (target === 2 && isHost(this.s));
+    return this.pan && obeyed && !(this.s.sysLow(AT.SCTLR[target]!) & SPAN);
   }
 
   private afterModeChange(from: number, to: number): void {

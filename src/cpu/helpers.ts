@@ -8,9 +8,7 @@ import { describeUndefined } from '../isa/not-modelled.ts';
 import { A64 } from '../isa/table.ts';
 import type { Pe } from './pe.ts';
 import type { MachinePort } from './ports.ts';
-import { sysregOffset } from './state.ts';
-
-const SCTLR_EL1 = sysregOffset('SCTLR_EL1');
+import { sctlrOf } from './vhe.ts';
 
 /** Acts for one PE on behalf of generated code. */
 export class PeHelpers {
@@ -30,8 +28,8 @@ export class PeHelpers {
     if (row) this.pe.moves?.(row.name, true);
     if (!row || (row.feature && !s.profile.features.has(row.feature)) || (s.el === 0 && row.el > 0))
       return this.pe.exceptions.undefined();
-    if (s.el === 0 && row.name.startsWith('DAIF') && !(s.sysLow(SCTLR_EL1) & (1 << 9))) {
-      // SCTLR_EL1.UMA is 0: reported as a trapped System register access with the instruction's own encoding.
+    if (s.el === 0 && row.name.startsWith('DAIF') && !(sctlrOf(s, 0) & (1 << 9))) {
+      // SCTLR_ELx.UMA is 0: reported as a trapped System register access with the instruction's own encoding.
       const word = this.pe.instructionWord();
       const iss =
         (((word >>> 5) & 7) << 17) | (((word >>> 16) & 7) << 14) | (4 << 10) | (31 << 5) | (((word >>> 8) & 15) << 1);

@@ -1,87 +1,55 @@
 import { fsc } from '../arch/esr.ts';
 import type { GuestMemory } from '../engine/memory.ts';
 import { RAM_BASE } from '../engine/records.ts';
+import { combineAttributes, combineShareability, Stage2 } from './stage2.ts';
 import { type PeState, sysregOffset } from './state.ts';
+import {
+  addressField,
+  blockAllowed,
+  implementedGranule,
+  type Lookups,
+  lookups,
+  ON_WALK,
+  PA_BITS,
+  paRange,
+  STAGE_2,
+  TG0,
+  TG1,
+  type Translation,
+  type TranslationRequest,
+  TWO32,
+} from './translation.ts';
+import { effectiveHcr, el2Below, HCR, HCR_HIGH, hasTwoHalves, regimeOf } from './vhe.ts';
 
-/** What a translation is asked for. */
-export interface TranslationRequest {
-  readonly kind: 'read' | 'write' | 'fetch';
-  /** Exception level whose regime and permissions count: 0 for unprivileged accesses from EL1. */
-  readonly el: number;
-  /** PSTATE.PAN as it applies to this access. */
-  readonly pan: boolean;
-}
-
-/** A translation, or why there is none. */
-export interface Translation {
-  /** Six bits of fault status, or -1 when the translation succeeded. */
-  fault: number;
-  /** Physical address, below 2^52. */
-  pa: number;
-  /** Device memory: unaligned accesses fault. */
-  device: boolean;
-  readable: boolean;
-  writable: boolean;
-  executable: boolean;
-  /** Attributes as PAR_EL1.ATTR reports them. */
-  attributes: number;
-  /** Shareability as PAR_EL1.SH reports it. */
-  shareability: number;
-}
+export type { Translation, TranslationRequest } from './translation.ts';
 
 const AT = {
   TCR: [0, sysregOffset('TCR_EL1'), sysregOffset('TCR_EL2'), sysregOffset('TCR_EL3')],
   TTBR0: [0, sysregOffset('TTBR0_EL1'), sysregOffset('TTBR0_EL2'), sysregOffset('TTBR0_EL3')],
-  TTBR1_EL1: sysregOffset('TTBR1_EL1'),
+  TTBR1: [0, sysregOffset('TTBR1_EL1'), sysregOffset('TTBR1_EL2')],
   SCTLR: [0, sysregOffset('SCTLR_EL1'), sysregOffset('SCTLR_EL2'), sysregOffset('SCTLR_EL3')],
   HCR_EL2: sysregOffset('HCR_EL2'),
-  SCR_EL3: sysregOffset('SCR_EL3'),
   MAIR: [0, sysregOffset('MAIR_EL1'), sysregOffset('MAIR_EL2'), sysregOffset('MAIR_EL3')],
 } as const;
 
 const SCTLR_M = 1;
-const HCR_TGE = 1 << 27;
-const SCR_NS = 1;
 const SCTLR_I = 1 << 12;
 const SCTLR_WXN = 1 << 19;
-/** log2 of the granule by TCR_EL1.TG0; 0 is reserved. TG1 has its own encoding. */
-const TG0 = [12, 16, 14, 0] as const;
-const TG1 = [0, 14, 12, 16] as const;
-/** Physical address bits by TCR.IPS or PS and ID_AA64MMFR0_EL1.PARange. */
-const PA_BITS = [32, 36, 40, 42, 44, 48, 48, 48] as const;
-const TWO32 = 0x1_0000_0000;
+/** What HCR_EL2.DC makes of stage 1: Normal, Inner and Outer Write-Back, not shareable. */
+const DEFAULT_CACHEABLE = 0xff;
 
 /** One half of a regime's address space, as the control registers describe it. */
-interface Half {
-  readonly granuleLog2: number;
-  readonly vaBits: number;
+interface Half extends Lookups {
   readonly disabled: boolean;
   readonly tbi: boolean;
   /** Offset of the table base register in the PE's block. */
   readonly base: number;
-  /** Level of the first lookup, how many bits of the VA it takes, and to what its table is aligned. */
-  readonly firstLevel: number;
-  readonly firstBits: number;
-  readonly firstBytes: number;
-  /** Addresses of tables and pages lie below. */
-  readonly outputLimit: number;
-}
-
-/** What follows from the granule, the size of the half and the output size in bits. */
-function lookups(
-  granuleLog2: number,
-  vaBits: number,
-  outputBits: number,
-): Pick<Half, 'granuleLog2' | 'vaBits' | 'firstLevel' | 'firstBits' | 'firstBytes' | 'outputLimit'> {
-  const stride = granuleLog2 - 3;
-  const firstLevel = 4 - Math.ceil((vaBits - granuleLog2) / stride);
-  const firstBits = vaBits - granuleLog2 - stride * (3 - firstLevel);
-  const firstBytes = Math.max(2 ** (firstBits + 3), 64);
-  return { granuleLog2, vaBits, firstLevel, firstBits, firstBytes, outputLimit: 2 ** outputBits };
+  /** The regime has permissions for EL0. */
+  readonly users: boolean;
 }
 
 /**
- * Stage 1 translation: DDI 0487, "The AArch64 Virtual Memory System Architecture".
+ * Translation, stage 1 here and stage 2 in `Stage2`: DDI 0487, "The AArch64 Virtual Memory System Architecture".
  *
  * What a walk gives is a function of registers and memory alone; `GuestMemory` watches the tables it read. So ASIDs and
  * TLB maintenance have no effect that a guest could see.
@@ -101,22 +69,27 @@ export class Mmu {
     shareability: 0,
   };
   private halves: (Half | undefined)[] = [];
+  private readonly stage2: Stage2;
+  /** The IPA that stage 2 refused last. */
+  faultIpa = 0;
 
   constructor(s: PeState, memory: GuestMemory, ramBasePa: number) {
     this.s = s;
     this.memory = memory;
     this.ramBasePa = ramBasePa;
+    this.stage2 = new Stage2(s, memory, ramBasePa, (pa) => this.ramPage(pa));
   }
 
-  /** Forgets what was derived from SCTLR_ELx, TCR_ELx and MAIR_ELx; to be called when one of them changed. */
+  /** Forgets what was derived from control registers of translation; to be called when one of them changed. */
   controlsChanged(): void {
     this.halves = [];
+    this.stage2.controlsChanged();
   }
 
-  /** True when stage 1 of the regime of an Exception level is on. */
-  enabled(el: number): boolean {
-    if (el <= 1 && stage1Suspended(this.s)) return false;
-    return (this.s.sysLow(AT.SCTLR[el === 0 ? 1 : el]!) & SCTLR_M) !== 0;
+  /** True when stage 1 of a regime is on. */
+  private enabled(regime: number): boolean {
+    if (regime === 1 && stage1Suspended(this.s)) return false;
+    return (this.s.sysLow(AT.SCTLR[regime]!) & SCTLR_M) !== 0;
   }
 
   /** Whether the last translation that succeeded was to Device memory. */
@@ -132,15 +105,55 @@ export class Mmu {
 
   /** Translates a virtual address given as two unsigned 32-bit halves. The result is reused by the next call. */
   translate(hi: number, lo: number, request: TranslationRequest): Translation {
-    const regime = request.el === 0 ? 1 : request.el;
+    const regime = regimeOf(this.s, request.el);
+    const r = this.stage1(regime, hi, lo, request);
+    if (regime !== 1 || r.fault >= 0 || request.stage1Only || !this.stage2.active) return r;
+    return this.secondStage(request);
+  }
+
+  private stage1(regime: 1 | 2 | 3, hi: number, lo: number, request: TranslationRequest): Translation {
     const r = this.result;
     r.fault = -1;
     r.readable = r.writable = r.executable = true;
     if (!this.enabled(regime)) return this.flat(regime, hi, lo, request);
-    const upper = regime === 1 && ((hi >>> 23) & 1) === 1;
+    const upper = hasTwoHalves(this.s, regime) && ((hi >>> 23) & 1) === 1;
     const half = this.half(regime, upper);
     if (half.disabled || !this.inRange(half, upper, hi, lo)) return this.fail(fsc('Translation', 0));
     return this.walk(regime, half, hi, lo, request);
+  }
+
+  /** The result of stage 1 is an IPA: what stage 2 makes of it. */
+  private secondStage(request: TranslationRequest): Translation {
+    const r = this.result;
+    const ipa = r.pa;
+    const t = this.stage2.walk(ipa);
+    if (t.fault >= 0) return this.refuse(ipa, t.fault);
+    r.pa = t.pa;
+    r.readable &&= t.readable;
+    r.writable &&= t.writable;
+    r.executable &&= t.executable;
+    const cacheDisabled = (this.s.sysHigh(AT.HCR_EL2) & HCR_HIGH.CD) !== 0 && request.kind !== 'fetch';
+    r.attributes = combineAttributes(r.attributes, t.memAttr, cacheDisabled);
+    r.device = (r.attributes & 0xf0) === 0;
+    r.shareability = combineShareability(r.shareability, t.shareability, r.attributes);
+    const allowed = request.kind === 'read' ? t.readable : request.kind === 'write' ? t.writable : t.executable;
+    return allowed ? r : this.refuse(ipa, fsc('Permission', this.stage2.level));
+  }
+  private refuse(ipa: number, code: number): Translation {
+    this.faultIpa = ipa;
+    return this.fail(code | STAGE_2);
+  }
+  /**
+   * Physical address of a descriptor of stage 1, which the walk reads at an IPA; -1 when stage 2 refused. HCR_EL2.PTW:
+   * not from Device memory.
+   */
+  private descriptorPa(ipa: number): number {
+    const t = this.stage2.walk(ipa);
+    const protectedWalk = t.fault < 0 && t.memAttr < 4 && (effectiveHcr(this.s) & HCR.PTW) !== 0;
+    const code = t.fault >= 0 ? t.fault : !t.readable || protectedWalk ? fsc('Permission', this.stage2.level) : -1;
+    if (code < 0) return t.pa;
+    this.refuse(ipa, code | ON_WALK);
+    return -1;
   }
 
   private fail(code: number): Translation {
@@ -149,45 +162,48 @@ export class Mmu {
   }
 
   /** Stage 1 off: VA is PA; data is Device-nGnRnE, instructions are Normal. */
-  private flat(regime: number, hi: number, lo: number, request: TranslationRequest): Translation {
+  private flat(regime: 1 | 2 | 3, hi: number, lo: number, request: TranslationRequest): Translation {
     const r = this.result;
-    const tbi = this.half(regime, regime === 1 && ((hi >>> 23) & 1) === 1).tbi && request.kind !== 'fetch';
+    const upper = hasTwoHalves(this.s, regime) && ((hi >>> 23) & 1) === 1;
+    const tbi = this.half(regime, upper).tbi && request.kind !== 'fetch';
     const top = tbi ? hi & 0x00ff_ffff : hi >>> 0;
-    if (top >= 2 ** (PA_BITS[this.paRange()]! - 32)) return this.fail(fsc('AddressSize', 0));
+    if (top >= 2 ** (PA_BITS[paRange(this.s.profile)]! - 32)) return this.fail(fsc('AddressSize', 0));
     r.pa = top * TWO32 + (lo >>> 0);
+    if (regime === 1 && defaultCacheable(this.s)) {
+      r.device = false;
+      r.attributes = DEFAULT_CACHEABLE;
+      r.shareability = 0;
+      return r;
+    }
     r.device = request.kind !== 'fetch';
     r.attributes = r.device ? 0 : this.s.sysLow(AT.SCTLR[regime]!) & SCTLR_I ? 0xaa : 0x44;
     r.shareability = 2;
     return r;
   }
 
-  private paRange(): number {
-    return this.s.profile.paBits === 48 ? 5 : 4;
-  }
-
-  private half(regime: number, upper: boolean): Half {
+  private half(regime: 1 | 2 | 3, upper: boolean): Half {
     const key = regime * 2 + (upper ? 1 : 0);
-    return (this.halves[key] ??= regime === 1 ? this.halfEl1(upper) : this.halfSingle(regime));
+    return (this.halves[key] ??= hasTwoHalves(this.s, regime)
+      ? this.halfOfTwo(regime as 1 | 2, upper)
+      : this.halfSingle(regime));
   }
   private granule(log2: number): number {
-    const name = { 12: '4K', 14: '16K', 16: '64K' }[log2] as '4K' | '16K' | '64K' | undefined;
-    if (name && this.s.profile.granules.includes(name)) return log2;
-    // A reserved or unsupported granule is treated as an implemented one: IMPLEMENTATION DEFINED, we choose 4K.
-    return 12;
+    return implementedGranule(this.s.profile, log2);
   }
   /** Where the first table begins: TTBRn_ELx.BADDR without the bits below the table's alignment. */
   private firstTable({ base, firstBytes }: Half): number {
     return (this.s.sysHigh(base) & 0xffff) * TWO32 + ((this.s.sysLow(base) & -firstBytes) >>> 0);
   }
-  private halfEl1(upper: boolean): Half {
-    const low = this.s.sysLow(AT.TCR[1]!);
-    const high = this.s.sysHigh(AT.TCR[1]!);
+  private halfOfTwo(regime: 1 | 2, upper: boolean): Half {
+    const low = this.s.sysLow(AT.TCR[regime]!);
+    const high = this.s.sysHigh(AT.TCR[regime]!);
     const granuleLog2 = this.granule(upper ? TG1[(low >>> 30) & 3]! : TG0[(low >>> 14) & 3]!);
     const txsz = (upper ? low >>> 16 : low) & 0x3f;
-    const outputBits = PA_BITS[Math.min(high & 7, this.paRange())]!;
+    const outputBits = PA_BITS[Math.min(high & 7, paRange(this.s.profile))]!;
     return {
       ...lookups(granuleLog2, 64 - txsz, outputBits),
-      base: upper ? AT.TTBR1_EL1 : AT.TTBR0[1]!,
+      base: upper ? AT.TTBR1[regime]! : AT.TTBR0[regime]!,
+      users: true,
       disabled: ((low >>> (upper ? 23 : 7)) & 1) === 1 || txsz < 16 || txsz > 39,
       tbi: ((high >>> (upper ? 6 : 5)) & 1) === 1,
     };
@@ -195,10 +211,11 @@ export class Mmu {
   private halfSingle(regime: number): Half {
     const low = this.s.sysLow(AT.TCR[regime]!);
     const txsz = low & 0x3f;
-    const outputBits = PA_BITS[Math.min((low >>> 16) & 7, this.paRange())]!;
+    const outputBits = PA_BITS[Math.min((low >>> 16) & 7, paRange(this.s.profile))]!;
     return {
       ...lookups(this.granule(TG0[(low >>> 14) & 3]!), 64 - txsz, outputBits),
       base: AT.TTBR0[regime]!,
+      users: false,
       disabled: txsz < 16 || txsz > 39,
       tbi: ((low >>> 20) & 1) === 1,
     };
@@ -220,8 +237,8 @@ export class Mmu {
    * DDI 0487, "BranchAddr".
    */
   branchAddressHigh(el: number, hi: number): number {
-    const regime = el === 0 ? 1 : el;
-    const upper = regime === 1 && ((hi >>> 23) & 1) === 1;
+    const regime = regimeOf(this.s, el);
+    const upper = hasTwoHalves(this.s, regime) && ((hi >>> 23) & 1) === 1;
     if (!this.half(regime, upper).tbi) return hi;
     return (upper ? hi | 0xff00_0000 : hi & 0x00ff_ffff) >>> 0;
   }
@@ -232,22 +249,18 @@ export class Mmu {
 
   // --- walk ---
 
-  /** `bits` bits of the address from bit `lsb` up. */
-  private field(hi: number, lo: number, lsb: number, count: number): number {
-    const value = lsb >= 32 ? hi >>> (lsb - 32) : lsb === 0 ? lo >>> 0 : (lo >>> lsb) | (hi << (32 - lsb));
-    return value & ((1 << count) - 1);
-  }
-
   private walk(regime: number, half: Half, hi: number, lo: number, request: TranslationRequest): Translation {
     const g = half.granuleLog2;
     const stride = g - 3;
+    const nested = regime === 1 && this.stage2.active;
     let level = half.firstLevel;
     let table = this.firstTable(half);
     if (table >= half.outputLimit) return this.fail(fsc('AddressSize', 0));
     let tableFlags = 0;
     for (let bits = half.firstBits; ; level++, bits = stride) {
       const shift = g + stride * (3 - level);
-      const at = table + this.field(hi, lo, shift, bits) * 8;
+      let at = table + addressField(hi, lo, shift, bits) * 8;
+      if (nested && (at = this.descriptorPa(at)) < 0) return this.result;
       const page = this.ramPage(at);
       if (page < 0) return this.fail(fsc('SyncExternalOnWalk', level));
       // Of a table that does not begin with its page, the place in the page says too little: shift 0 drops everything.
@@ -284,7 +297,7 @@ export class Mmu {
     const r = this.result;
     const wxn = (this.s.sysLow(AT.SCTLR[d.regime]!) & SCTLR_WXN) !== 0;
     const ro = (d.low & (1 << 7)) !== 0 || (d.tableFlags & 8) !== 0;
-    if (d.regime !== 1) {
+    if (!d.half.users) {
       r.readable = true;
       r.writable = !ro;
       r.executable = (d.high & (1 << 22)) === 0 && (d.tableFlags & 2) === 0 && !(wxn && r.writable);
@@ -327,13 +340,12 @@ interface Leaf {
   readonly tableFlags: number;
 }
 
-/** HCR_EL2.TGE: SCTLR_EL1.M counts as 0 while EL2 is enabled, whatever it reads as. DDI 0487, "HCR_EL2". */
-export function stage1Suspended(s: PeState): boolean {
-  if (!s.els.el2 || !(s.sysLow(AT.HCR_EL2) & HCR_TGE)) return false;
-  return !s.els.el3 || (s.sysLow(AT.SCR_EL3) & SCR_NS) !== 0;
+/** HCR_EL2.DC is 1 and EL2 enabled. */
+function defaultCacheable(s: PeState): boolean {
+  return s.els.el2 && (s.sysLow(AT.HCR_EL2) & HCR.DC) !== 0 && el2Below(s) && (effectiveHcr(s) & HCR.DC) !== 0;
 }
 
-/** Whether a block descriptor exists at a level: 4 KiB granule levels 1 and 2, 16 and 64 KiB level 2 (no FEAT_LPA). */
-function blockAllowed(granuleLog2: number, level: number): boolean {
-  return granuleLog2 === 12 ? level === 1 || level === 2 : level === 2;
+/** HCR_EL2.TGE or DC: SCTLR_EL1.M counts as 0 while EL2 is enabled, whatever it reads as. DDI 0487, "HCR_EL2". */
+export function stage1Suspended(s: PeState): boolean {
+  return s.els.el2 && ((s.sysLow(AT.HCR_EL2) & HCR.TGE) !== 0 || defaultCacheable(s)) && el2Below(s);
 }

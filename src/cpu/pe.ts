@@ -11,14 +11,14 @@ import { type ContextNumbers, TranslationContexts } from './contexts.ts';
 import { DEBUG_CONTROLS, Debug } from './debug/debug.ts';
 import { Exceptions } from './exceptions.ts';
 import { ExclusiveMonitor } from './exclusive.ts';
+import { fpTrapTarget } from './fp-trap.ts';
 import { PeHelpers } from './helpers.ts';
 import type { HostedCode } from './hosted.ts';
 import { Mmu } from './mmu.ts';
 import { Pmu, type PmuState } from './pmu.ts';
 import { pmuAccess } from './pmu-access.ts';
 import type { BusPort, GicPort, MachinePort } from './ports.ts';
-import { el2Enabled } from './routing.ts';
-import { PeState, sysregOffset } from './state.ts';
+import { PeState } from './state.ts';
 import { StepCount } from './step-count.ts';
 import type { SysregContext } from './sysregs/computed.ts';
 import { type ClaimTags, debugRegisters, type ErrorRecord, emptyRecord, rasRegisters } from './sysregs/debug-ras.ts';
@@ -26,7 +26,9 @@ import { identification, mpidrOf } from './sysregs/identification.ts';
 import { SPECIAL } from './sysregs/special.ts';
 import { Sysregs } from './sysregs/sysregs.ts';
 import { SystemInstructions } from './system-instructions.ts';
-import { TIMERS, Timers } from './timers.ts';
+import { Timers } from './timers.ts';
+import { sctlrOf } from './vhe.ts';
+import { interruptsSeen } from './virtual-interrupts.ts';
 import { Waiting } from './waiting.ts';
 
 /** What a PE is made of. */
@@ -44,12 +46,6 @@ export interface PeParts {
   gic(): GicPort;
   engine(): Interpreter;
 }
-
-const SCTLR = [0, sysregOffset('SCTLR_EL1'), sysregOffset('SCTLR_EL2'), sysregOffset('SCTLR_EL3')];
-const CPACR_EL1 = sysregOffset('CPACR_EL1');
-const CPTR_EL2 = sysregOffset('CPTR_EL2');
-const CPTR_EL3 = sysregOffset('CPTR_EL3');
-const TFP = 1 << 10;
 
 /** One processing element. */
 export class Pe {
@@ -128,6 +124,7 @@ export class Pe {
       ramBasePa: parts.ramBasePa,
       engine: () => parts.engine(),
       debug: this.debug,
+      instructionWord: () => this.instructionWord(),
       hosted: parts.hosted !== undefined,
     });
     this.monitor = new ExclusiveMonitor(s, this.access);
@@ -162,7 +159,7 @@ export class Pe {
       access: this.access,
       machine: this.parts.machine,
       gic: () => this.parts.gic(),
-      lines: () => ({ irq: this.irq, fiq: this.fiq }),
+      lines: () => interruptsSeen(this.s, this.exceptions.hcr, this.exceptions.virtualPending(), this),
       transferRegister: () => this.instructionWord() & 31,
       modeChanged: () => this.modeChanged(),
       masksChanged: () => this.interruptsChanged(),
@@ -186,7 +183,12 @@ export class Pe {
       };
     }
     for (const el of [1, 2, 3]) for (const r of ['SCTLR', 'TCR', 'MAIR']) table[`${r}_EL${el}`] = translation;
-    for (const r of ['TTBR0_EL1', 'TTBR1_EL1', 'TTBR0_EL2', 'TTBR0_EL3']) table[r] = tables;
+    for (const r of ['TTBR0_EL1', 'TTBR1_EL1', 'TTBR0_EL2', 'TTBR1_EL2', 'TTBR0_EL3']) table[r] = tables;
+    table.VTCR_EL2 = translation;
+    table.VTTBR_EL2 = () => {
+      translation();
+      this.debug.controlsChanged();
+    };
     for (const r of ['CPACR_EL1', 'CPTR_EL2', 'CPTR_EL3']) table[r] = () => this.modeChanged();
     for (const r of ['HCR_EL2', 'SCR_EL3']) {
       table[r] = () => {
@@ -212,8 +214,9 @@ export class Pe {
     this.contexts.modeChanged();
     if (this.pmu.active) this.pmu.modeChanged();
     this.debug.modeChanged();
-    s.set32(PE_DERIVED.fpTrapped, this.fpTrapTarget());
-    const control = s.sysLow(SCTLR[s.el === 0 ? 1 : s.el]!);
+    s.set32(PE_DERIVED.fpTrapped, fpTrapTarget(s, this.exceptions));
+    if (s.els.el2) this.notePending();
+    const control = sctlrOf(s, s.el);
     s.set32(PE_DERIVED.zeroBlockBytes, this.system.zeroesFreely ? 4 << s.profile.dczidBs : 0);
     s.set32(PE_DERIVED.spAlignMask, control & (s.el === 0 ? 1 << 4 : 1 << 3) ? 15 : 0);
   }
@@ -225,28 +228,26 @@ export class Pe {
     this.modeChanged();
     this.interruptsChanged();
   }
-  /** The Exception level to which FP and SIMD instructions trap now, or 0. DDI 0487, "CPACR_EL1.FPEN". */
-  private fpTrapTarget(): 0 | 1 | 2 | 3 {
-    const { s } = this;
-    const enable = (s.sysLow(CPACR_EL1) >>> 20) & 3;
-    if (s.el <= 1 && (enable === 3 ? false : enable === 1 ? s.el === 0 : true))
-      return this.exceptions.syncTarget() === 2 ? 2 : 1;
-    if (s.el <= 2 && el2Enabled({ el2: s.els.el2, secure: this.exceptions.secure }) && s.sysLow(CPTR_EL2) & TFP)
-      return 2;
-    return s.els.el3 && s.sysLow(CPTR_EL3) & TFP ? 3 : 0;
-  }
-
   /** The GIC's outputs for this PE changed. */
   setInterruptLines(irq: boolean, fiq: boolean): void {
     this.irq = irq;
     this.fiq = fiq;
     this.interruptsChanged();
   }
+  /** The outputs of the GIC's virtual CPU interface changed. */
+  setVirtualLines(irq: boolean, fiq: boolean): void {
+    Object.assign(this.exceptions.virtualLines, { irq, fiq });
+    this.interruptsChanged();
+  }
+  private notePending(): boolean {
+    const physical = this.irq || this.fiq || this.firmwareEvent || this.s.get32(PE_STATE.serrorPending) !== 0;
+    const pending = physical || (this.s.els.el2 && this.exceptions.virtualPending() !== 0);
+    this.s.set32(PE_DERIVED.interruptPending, pending ? 1 : 0);
+    return pending;
+  }
   /** Lines or masks changed: a PE that waits looks again, and the run comes back if something is pending. */
   interruptsChanged(): void {
-    const pending = this.irq || this.fiq || this.firmwareEvent || this.s.get32(PE_STATE.serrorPending) !== 0;
-    this.s.set32(PE_DERIVED.interruptPending, pending ? 1 : 0);
-    if (pending) this.parts.machine.requestBoundary();
+    if (this.notePending()) this.parts.machine.requestBoundary();
     this.debug.modeChanged();
   }
   /** Something that ends WFI is pending, whatever the masks. */
@@ -326,7 +327,7 @@ export class Pe {
   /** What is not in the PE's block of the memory, as plain data. */
   state(): PeExtraState {
     return {
-      timers: TIMERS.map((t) => ({ ...this.timers.state[t] })),
+      timers: this.timers.names.map((t) => ({ ...this.timers.state[t] })),
       streamSeen: [...this.timers.streamSeen],
       vpidr: this.virtual.vpidr,
       vmpidr: this.virtual.vmpidr,
@@ -339,7 +340,7 @@ export class Pe {
   }
   /** Inverse of `state`; the caller has restored the PE's block before. */
   load(state: PeExtraState): void {
-    TIMERS.forEach((t, i) => {
+    this.timers.names.forEach((t, i) => {
       this.timers.state[t] = { ...state.timers[i]! };
     });
     this.timers.streamSeen = [state.streamSeen[0]!, state.streamSeen[1]!];

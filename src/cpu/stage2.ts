@@ -129,8 +129,8 @@ export class Stage2 {
     if (!(low & LEAF.AF)) return this.fail(fsc('AccessFlag', level));
     r.readable = (low & LEAF.READ) !== 0;
     r.writable = (low & LEAF.WRITE) !== 0;
-    // Without FEAT_XNX bit 53 means nothing; what may not be read may not be executed either.
-    r.executable = r.readable && !(high & LEAF.XN_HIGH);
+    // Without FEAT_XNX bit 53 means nothing.
+    r.executable = !(high & LEAF.XN_HIGH);
     r.memAttr = (low >>> 2) & 15;
     r.shareability = (low >>> 8) & 3;
     this.level = level;
@@ -180,10 +180,11 @@ const ALLOCATE = 3;
 function cacheability(bits: number): number {
   return bits <= 1 ? NON_CACHEABLE : (bits << 2) | ALLOCATE;
 }
+/** Bits 3:2 of a half: 0 and 2 are Write-Through, 1 and 3 Write-Back. */
 function combineHalf(one: number, two: number): number {
   if (one === NON_CACHEABLE || two === NON_CACHEABLE) return NON_CACHEABLE;
-  const writeThrough = (one & 8) === 0 || (one & 12) === 8;
-  if (writeThrough || (two & 12) !== 8) return one;
+  const kind = one >> 2;
+  if (kind === 0 || kind === 2 || two >> 2 !== 2) return one;
   // Write-Through of stage 2; the allocation hints are stage 1's.
   return 8 | (one & 3);
 }

@@ -1,5 +1,5 @@
 /** SYS instructions: cache maintenance, TLB maintenance, address translation. DDI 0487, "A64 System instructions". */
-import { EC, FSC, issForDataAbort, issForSysregKey } from '../arch/esr.ts';
+import { EC, FSC, issForSysregKey } from '../arch/esr.ts';
 import { PE_STATE } from '../arch/pestate.ts';
 import { genericName } from '../arch/sysregs/index.ts';
 import { SYS_OPS, type SysOp, sysOpPresent } from '../arch/sysregs/sysops.ts';
@@ -7,15 +7,15 @@ import type { Mmu } from './mmu.ts';
 import { el2Enabled } from './routing.ts';
 import { sysregOffset } from './state.ts';
 import type { SysregContext } from './sysregs/computed.ts';
+import { FAULT_STATUS, ON_WALK, STAGE_2 } from './translation.ts';
+import { HCR, isHost, sctlrOf } from './vhe.ts';
 
 const BY_KEY = new Map(SYS_OPS.map((op) => [op.key, op]));
-const SCTLR_EL1 = sysregOffset('SCTLR_EL1');
 const PAR_EL1 = sysregOffset('PAR_EL1');
-const HCR_EL2 = sysregOffset('HCR_EL2');
+/** Fields of PAR_EL1 after a fault: it failed, on a walk of stage 1, at stage 2. */
+const PAR = { F: 1n, PTW: 1n << 8n, S: 1n << 9n } as const;
 const UCI = 1 << 26;
 const DZE = 1 << 14;
-/** HCR_EL2.TDZ. */
-const HCR_TDZ = 1 << 28;
 
 /** HCR_EL2 bits that trap maintenance from EL1, by the operation's prefix. */
 const HCR_TRAPS: readonly (readonly [RegExp, number])[] = [
@@ -54,6 +54,8 @@ export class SystemInstructions {
   execute(key: number, xt: bigint): boolean {
     const { c } = this;
     const op = BY_KEY.get(key);
+    const crn = (key >> 7) & 15;
+    if (c.s.el === 1 && (crn === 11 || crn === 15) && c.exceptions.hcr & HCR.TIDCP) return !this.trap(key, 2);
     const impl = { features: c.s.profile.features, ...c.s.els };
     if (!op || !sysOpPresent(op, impl) || c.s.el < op.el) return this.undefined(key);
     if (this.trappedAtEl0(op) || this.trappedToEl2(op)) return false;
@@ -71,8 +73,8 @@ export class SystemInstructions {
   /** DC ZVA does not trap at the current Exception level. */
   get zeroesFreely(): boolean {
     const { s, exceptions } = this.c;
-    if (s.el === 0 && !(s.sysLow(SCTLR_EL1) & DZE)) return false;
-    return s.el > 1 || !(exceptions.hcr & HCR_TDZ);
+    if (s.el === 0 && !(sctlrOf(s, 0) & DZE)) return false;
+    return s.el > 1 || !(exceptions.hcr & HCR.TDZ);
   }
 
   /** SYSL: no row returns a value, so all of it is UNDEFINED. */
@@ -99,12 +101,11 @@ export class SystemInstructions {
     const { s } = this.c;
     if (s.el !== 0) return false;
     const enable = op.name === 'DC ZVA' ? DZE : UCI;
-    return s.sysLow(SCTLR_EL1) & enable ? false : this.trap(op.key, 1);
+    return sctlrOf(s, 0) & enable ? false : this.trap(op.key, 1);
   }
   private trappedToEl2(op: SysOp): boolean {
     const { c } = this;
-    if (c.s.el > 1 || !c.s.els.el2 || c.exceptions.secure) return false;
-    return c.s.sysLow(HCR_EL2) & TRAP_BITS.get(op)! ? this.trap(op.key, 2) : false;
+    return c.s.el <= 1 && c.exceptions.hcr & TRAP_BITS.get(op)! ? this.trap(op.key, 2) : false;
   }
 
   /** Maintenance by VA: translated, so that it faults as the architecture says. DC IVAC needs write permission. */
@@ -114,25 +115,29 @@ export class SystemInstructions {
   }
 
   /**
-   * AT: PAR_EL1 gets the physical address or the fault, but an External abort on the walk is taken. Stage 2 does not
-   * exist yet, so S12 operations are stage 1.
+   * AT: PAR_EL1 gets the physical address or the fault, but an External abort on the walk is taken, and so is what
+   * stage 2 refuses of EL1's own walk. DDI 0487, "Address translation instructions".
    */
   private translate({ key, name: full }: SysOp, va: bigint): boolean {
     const { c } = this;
     const { s } = c;
     const name = full.slice(3);
-    const m = /^S(?:1|12)E([0-3])([RW])P?$/.exec(name)!;
-    const el = Number(m[1]);
-    if (el === 2 && !el2Enabled({ el2: s.els.el2, secure: c.exceptions.secureBelowEl3 })) return this.undefined(key);
-    const pan = name.endsWith('P') && s.get32(PE_STATE.PAN) !== 0;
-    const t = this.mmu.translate(Number(va >> 32n), Number(va & 0xffff_ffffn), {
-      kind: m[2] === 'W' ? 'write' : 'read',
-      el,
-      pan,
+    const m = /^S(1|12)E([0-3])([RW])P?$/.exec(name)!;
+    const stage1Only = m[1] === '1';
+    const named = Number(m[2]);
+    if (named === 2 && !el2Enabled({ el2: s.els.el2, secure: c.exceptions.secureBelowEl3 })) return this.undefined(key);
+    const hi = Number(va >> 32n);
+    const lo = Number(va & 0xffff_ffffn);
+    const t = this.mmu.translate(hi, lo, {
+      kind: m[3] === 'W' ? 'write' : 'read',
+      el: named === 1 && stage1Only && isHost(s) ? 2 : named,
+      pan: name.endsWith('P') && s.get32(PE_STATE.PAN) !== 0,
+      stage1Only,
     });
-    if ((t.fault & ~3) === FSC.SyncExternalOnWalk) {
-      const iss = issForDataAbort({ fsc: t.fault, wnr: true, cm: true });
-      c.exceptions.sync(EC.DataAbortLowerEL, iss, { far: va });
+    const code = t.fault & FAULT_STATUS;
+    const external = t.fault >= 0 && (code & ~3) === FSC.SyncExternalOnWalk;
+    if (external || (t.fault >= 0 && t.fault & ON_WALK && s.el === 1)) {
+      c.access.aborts.data(hi, lo, t.fault, { write: true, maintenance: true });
       return false;
     }
     const success =
@@ -140,7 +145,8 @@ export class SystemInstructions {
       (BigInt(Math.floor(t.pa / 4096)) << 12n) |
       (1n << 11n) |
       (BigInt(t.shareability) << 7n);
-    s.setSys(PAR_EL1, t.fault >= 0 ? (1n << 11n) | BigInt(t.fault << 1) | 1n : success);
+    const stage = (t.fault & STAGE_2 ? PAR.S : 0n) | (t.fault & ON_WALK ? PAR.PTW : 0n);
+    s.setSys(PAR_EL1, t.fault >= 0 ? (1n << 11n) | stage | BigInt(code << 1) | PAR.F : success);
     return true;
   }
 }

@@ -2,9 +2,10 @@
 
 import { type PeState, sysregOffset } from './state.ts';
 import type { ComputedSysreg, ComputedSysregs, SysregContext } from './sysregs/computed.ts';
+import { isE2h, isHost } from './vhe.ts';
 
 /** Timers by Arm's prefix, in the order in which their lines are updated. */
-export const TIMERS = ['CNTP', 'CNTV', 'CNTHP', 'CNTPS'] as const;
+export const TIMERS = ['CNTP', 'CNTV', 'CNTHP', 'CNTPS', 'CNTHV'] as const;
 /** Name of a timer of the PE. */
 export type TimerName = (typeof TIMERS)[number];
 
@@ -14,7 +15,13 @@ export interface TimerState {
   cval: bigint;
 }
 
-const SUFFIX: Readonly<Record<TimerName, string>> = { CNTP: 'EL0', CNTV: 'EL0', CNTHP: 'EL2', CNTPS: 'EL1' };
+const SUFFIX: Readonly<Record<TimerName, string>> = {
+  CNTP: 'EL0',
+  CNTV: 'EL0',
+  CNTHP: 'EL2',
+  CNTPS: 'EL1',
+  CNTHV: 'EL2',
+};
 const ENABLE = 1;
 const IMASK = 2;
 const ISTATUS = 4;
@@ -27,6 +34,8 @@ const EVNTDIR = 8;
 /** Counters and timers; the count comes from the machine, so a timer is only a comparison. */
 export class Timers {
   readonly state: Record<TimerName, TimerState>;
+  /** The timers that this PE has; CNTHV needs EL2 with FEAT_VHE. */
+  readonly names: readonly TimerName[];
   private readonly s: PeState;
   private readonly count: () => bigint;
   private readonly changed: () => void;
@@ -35,11 +44,14 @@ export class Timers {
     this.s = s;
     this.count = count;
     this.changed = changed;
+    const vhe = s.els.el2 && s.profile.features.has('FEAT_VHE');
+    this.names = TIMERS.filter((name) => name !== 'CNTHV' || vhe);
     this.state = {
       CNTP: { ctl: 0, cval: 0n },
       CNTV: { ctl: 0, cval: 0n },
       CNTHP: { ctl: 0, cval: 0n },
       CNTPS: { ctl: 0, cval: 0n },
+      CNTHV: { ctl: 0, cval: 0n },
     };
   }
 
@@ -57,6 +69,12 @@ export class Timers {
   }
   private now(name: TimerName): bigint {
     return (this.count() - this.offset(name)) & M64;
+  }
+  /** CNTVCT_EL0: without the offset at EL2 with E2H, and at its EL0. */
+  private virtualCount(): bigint {
+    const { s } = this;
+    const host = s.els.el2 && (s.el === 2 ? isE2h(s) : s.el === 0 && isHost(s));
+    return host ? this.count() & M64 : this.now('CNTV');
   }
   private condition(name: TimerName): boolean {
     const t = this.state[name];
@@ -112,9 +130,9 @@ export class Timers {
   registers(): ComputedSysregs {
     const table: Record<string, ComputedSysreg> = {
       CNTPCT_EL0: { read: () => this.count() & M64 },
-      CNTVCT_EL0: { read: () => this.now('CNTV') },
+      CNTVCT_EL0: { read: () => this.virtualCount() },
     };
-    for (const name of TIMERS) {
+    for (const name of this.names) {
       const t = (): TimerState => this.state[name];
       table[`${name}_CTL_${SUFFIX[name]}`] = {
         read: () => BigInt(t().ctl | (this.condition(name) ? ISTATUS : 0)),

@@ -93,8 +93,7 @@ export function sctlrOf(s: PeState, el: number): number {
 
 // --- redirection ---
 
-const STEMS =
-  'SCTLR TTBR0 TTBR1 TCR AFSR0 AFSR1 ESR FAR MAIR AMAIR VBAR CONTEXTIDR SPSR ELR'.split(' ');
+const STEMS = 'SCTLR TTBR0 TTBR1 TCR AFSR0 AFSR1 ESR FAR MAIR AMAIR VBAR CONTEXTIDR SPSR ELR'.split(' ');
 const TIMER_PARTS = ['TVAL', 'CTL', 'CVAL'];
 
 /** What the names of EL1 and EL0 reach at EL2 with E2H = 1. */
@@ -109,6 +108,9 @@ export const REDIRECTED: ReadonlyMap<string, string> = new Map([
 ]);
 const REDIRECTED_KEYS = new Map([...REDIRECTED].map(([from, to]) => [sysregKeyOf(from)!, sysregKeyOf(to)!]));
 const OP1 = { mask: 7 << 11, aliases: 5 << 11 } as const;
+/** What ESB deferred: to a guest, its virtual SErrors. */
+const DISR_EL1 = sysregKeyOf('DISR_EL1')!;
+const VDISR_EL2 = sysregKeyOf('VDISR_EL2')!;
 const EL0_TIMERS = /^CNT[PV]_/;
 
 /**
@@ -123,6 +125,7 @@ export function redirect(s: PeState, key: number): number | undefined {
     if (target === undefined) return key;
     return el >= 2 && isE2h(s) ? sysregByName(target)!.key : undefined;
   }
+  if (key === DISR_EL1) return el === 1 && el2Below(s) && effectiveHcr(s) & HCR.AMO ? VDISR_EL2 : key;
   if (el === 2) return isE2h(s) ? (REDIRECTED_KEYS.get(key) ?? key) : key;
   // A host's EL0 has EL2's timers under the names of its own.
   if (el !== 0 || !isHost(s)) return key;

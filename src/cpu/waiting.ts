@@ -3,19 +3,17 @@ import { EC, WFX_ISS } from '../arch/esr.ts';
 import { PE_STATE } from '../arch/pestate.ts';
 import type { Exceptions } from './exceptions.ts';
 import type { MachinePort } from './ports.ts';
-import { el2Enabled } from './routing.ts';
 import { type PeState, sysregOffset } from './state.ts';
 import type { Timers } from './timers.ts';
+import { sctlrOf } from './vhe.ts';
 
 /** Values of `PE_STATE.waitState`; STARTING is turned on and has taken no turn yet. */
 export const WAIT = { RUNNING: 0, WFI: 1, WFE: 2, OFF: 3, STARTING: 4 } as const;
 /** Name of one of them. */
 export type WaitState = keyof typeof WAIT;
 
-const SCTLR_EL1 = sysregOffset('SCTLR_EL1');
-const HCR_EL2 = sysregOffset('HCR_EL2');
 const SCR_EL3 = sysregOffset('SCR_EL3');
-/** WFI and WFE traps: SCTLR_EL1.nTWI and nTWE, HCR_EL2.TWI and TWE, SCR_EL3.TWI and TWE, WFI first. */
+/** WFI and WFE traps: SCTLR_ELx.nTWI and nTWE, HCR_EL2.TWI and TWE, SCR_EL3.TWI and TWE, WFI first. */
 const WFX = { sctlr: [16, 18], hcr: [13, 14], scr: [12, 13] } as const;
 
 /** What waiting needs of the PE that waits. */
@@ -41,12 +39,11 @@ export class Waiting {
   private trapped(event: 0 | 1): boolean {
     const { s } = this.pe;
     const iss = event ? WFX_ISS.WFE : WFX_ISS.WFI;
-    if (s.el === 0 && !(s.sysLow(SCTLR_EL1) & (1 << WFX.sctlr[event]))) {
+    if (s.el === 0 && !(sctlrOf(s, 0) & (1 << WFX.sctlr[event]))) {
       this.pe.exceptions.sync(EC.WFxTrap, iss);
       return true;
     }
-    const secure = this.pe.exceptions.secure;
-    if (s.el <= 1 && el2Enabled({ el2: s.els.el2, secure }) && s.sysLow(HCR_EL2) & (1 << WFX.hcr[event])) {
+    if (s.el <= 1 && this.pe.exceptions.hcr & (1 << WFX.hcr[event])) {
       this.pe.exceptions.sync(EC.WFxTrap, iss, { target: 2 });
       return true;
     }

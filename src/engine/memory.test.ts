@@ -271,9 +271,29 @@ describe('a changed descriptor drops what was translated through it', () => {
     expect([inside, last, beside].map(known)).toEqual([false, false, true]);
   });
 
-  it('of anything larger, or in a page that maps several places: all of them', () => {
+  it.each([
+    ['a gigabyte', 0, 0, 30, 2, 0x9234_5000, 0x4000_0000],
+    ['512 gigabytes of the upper half', 0xffff_0000, 0, 39, 0, 0x4000_0000, 0],
+  ] as const)('of %s: every entry within it and none beside it', (_what, hi, lo, shift, index, inside, beside) => {
+    const put = (va: number, high: number, page: number): void => {
+      tag(memory, 0, va, page);
+      const at = DATA_TLB_BASE + ((va >>> 12) & (DATA_TLB_ENTRIES - 1)) * 32;
+      for (const half of [at + 4, at + 12]) memory.view.setUint32(half, high, true);
+    };
+    put(inside, hi, 1);
+    if (beside) put(beside, hi, 2);
+    put(inside + 0x1000, hi ^ 0x80, 3);
+    memory.markTable(TABLE, hi, lo, shift);
+    memory.descriptorChanged(TABLE * PAGE_BYTES + index * 8);
+    expect([known(inside), known(inside + 0x1000)]).toEqual([false, true]);
+    if (beside) expect(known(beside)).toBe(true);
+    put(inside, (hi & 0xff_ffff) | 0x5a00_0000, 1);
+    memory.descriptorChanged(TABLE * PAGE_BYTES + index * 8);
+    expect(known(inside), 'with a tag in its top byte').toBe(false);
+  });
+
+  it('in a page that maps several places: all of them', () => {
     for (const [marks, what] of [
-      [[[0, 0, 30]], 'a gigabyte'],
       [
         [
           [0, 0x4000_0000, 12],
@@ -342,8 +362,13 @@ describe('a watched table that is written again and again', () => {
     expect(writes(), 'walked again, it counts from the start').toBe(taken);
   });
 
-  it('drops everything when it maps more than can be told', () => {
+  it('drops everything when it maps several places, and what a table of gigabytes maps', () => {
     memory.markTable(TABLE, 0, 0x4000_0000, 30);
+    tag(memory, 0, 0x7000_0000, 1);
+    expect(writes()).toBeGreaterThan(8);
+    expect(tags(memory, 0, 0x7000_0000).read).toBe(false);
+    memory.markTable(TABLE, 0, 0x4000_0000, 12);
+    memory.markTable(TABLE, 0, 0x5000_0000, 12);
     tag(memory, 0, 0x7000_0000, 1);
     expect(writes()).toBeGreaterThan(8);
     expect(tags(memory, 0, 0x7000_0000).read).toBe(false);

@@ -1,5 +1,6 @@
 import { DATA_TLB_BASE, DATA_TLB_ENTRIES, EXEC_TLB_BASE, EXEC_TLB_ENTRIES, PE_STRIDE_BYTES } from '../arch/pestate.ts';
 import { RAM_BASE, RAM_BYTES_MAX } from './records.ts';
+import { dropRange, nthPart } from './tlb.ts';
 
 /** Bytes of a page, the unit of tracking; guest granules are multiples of it. */
 export const PAGE_BYTES = 4096;
@@ -208,10 +209,10 @@ export class GuestMemory {
   unwatchTable(page: number): boolean {
     if (++this.tableWrites[page]! < TABLE_WRITES_MAX) return false;
     const shift = this.tableShift[page]!;
-    if (shift < 12 || shift > 21) this.flushTranslations();
+    if (shift < 12) this.flushTranslations();
     else {
       this.observer.translationsChanged();
-      this.dropRange(this.tableVaLow[page]!, 1 << (shift + 9 - 12));
+      this.dropMapped(page, 0, shift + 9);
       this.flags[page]! &= ~FLAG_TABLE;
       this.tableShift[page] = 0;
       const at = this.tablePages.indexOf(page);
@@ -224,28 +225,13 @@ export class GuestMemory {
   descriptorChanged(offset: number): void {
     const page = Math.floor(offset / PAGE_BYTES);
     const shift = this.tableShift[page]!;
-    if (shift < 12 || shift > 21) {
-      this.flushTranslations();
-      return;
-    }
+    if (shift < 12) return this.flushTranslations();
     this.observer.translationsChanged();
-    this.dropRange(this.tableVaLow[page]! + (((offset % PAGE_BYTES) >> 3) << shift), 1 << (shift - 12));
+    this.dropMapped(page, (offset % PAGE_BYTES) >> 3, shift);
   }
-  /** Drops what is cached for a number of pages, given the low half of the VA of the first. */
-  private dropRange(vaLow: number, pages: number): void {
-    // Entries are found by bits of the VA below 2^32 alone, so the low half says which can hold the range.
-    const first = vaLow >>> 12;
-    const count = Math.min(pages, DATA_TLB_ENTRIES);
-    for (let pe = 0; pe < this.pes; pe++) {
-      const data = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
-      const exec = (pe * PE_STRIDE_BYTES + EXEC_TLB_BASE) >> 2;
-      for (let n = first; n < first + count; n++) {
-        const d = data + (n & (DATA_TLB_ENTRIES - 1)) * 8;
-        this.i32.fill(0, d, d + 4);
-        const e = exec + (n & (EXEC_TLB_ENTRIES - 1)) * 8;
-        this.i32.fill(0, e, e + 8);
-      }
-    }
+  /** Drops what is cached for the 2^`bits` bytes that are the nth of those that a table page maps. */
+  private dropMapped(page: number, nth: number, bits: number): void {
+    dropRange(this.i32, this.pes, nthPart(this.tableVaHigh[page]!, this.tableVaLow[page]!, nth, bits));
   }
   /** Notes that a PE that does not run now holds an exclusive reservation in this page. */
   markExclusive(page: number): void {

@@ -46,16 +46,27 @@ export class Comparison {
   private readonly most: number;
   private found: StateDifference[] = [];
 
-  /** @param most - differences that are listed */
+  /**
+   * @param most - differences that are listed
+   * @param strict - also what any interrupt leaves behind counts
+   */
   constructor(
     machine: Machine,
     ignore: IgnoreSpec,
-    { symbolize, most }: { readonly symbolize: (addr: bigint) => string | undefined; readonly most: number },
+    {
+      symbolize,
+      most,
+      strict = false,
+    }: {
+      readonly symbolize: (addr: bigint) => string | undefined;
+      readonly most: number;
+      readonly strict?: boolean;
+    },
   ) {
     this.machine = machine;
     this.symbolize = symbolize;
     this.most = most;
-    this.registers = new Set([...ALWAYS_IGNORED, ...(ignore.registers ?? [])]);
+    this.registers = new Set([...(strict ? [] : ALWAYS_IGNORED), ...(ignore.registers ?? [])]);
     this.fields = ignore.fields ?? [];
     this.memory = (ignore.memory ?? []).map(({ addrPa, sizeBytes }) => {
       const from = Number(addrPa) - RAM_PA;

@@ -68,8 +68,7 @@ export function sdei(event: number, { pe }: { readonly pe?: number } = {}): Inje
           : `Those to raise: ${known.map(({ number }) => number).join(', ')}; one with an interrupt is raised by irq.`;
       throw new ExploreError('E_EVENT', `event '${name}': there is no such event to raise. ${advice}`);
     },
-    inject: (machine, at) =>
-      machine.sdei.signal(event, { pe: at }) ? undefined : sdeiRefusal(machine, event, at),
+    inject: (machine, at) => (machine.sdei.signal(event, { pe: at }) ? undefined : sdeiRefusal(machine, event, at)),
     delivered: (record) =>
       record.kind === 'sdei' && record.event === event && record.operation === 'DISPATCH' ? record.PC : undefined,
     pending: (machine) => {

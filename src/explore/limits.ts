@@ -1,6 +1,5 @@
 /** How far an exploration goes before it says so. */
-import { ExploreError } from "./errors.ts";
-
+import { ExploreError } from './errors.ts';
 
 /** Every limit of an exploration, by name. */
 export interface ExploreLimits {
@@ -16,9 +15,11 @@ export interface ExploreLimits {
   readonly troubleStepsMax: number;
   /** Second events for each first one; more are drawn from. */
   readonly pairsMax: number;
+  /** Steps of a handler within which a second event is put in. */
+  readonly handlerStepsMax: number;
   /** Schedules. */
   readonly schedulesMax: number;
-  /** Steps of one schedule's run. */
+  /** Steps of one schedule's run, before which switches are tried and behind which it may end. */
   readonly scheduleStepsMax: number;
   /** Arrivals at one instruction, within which a state must come again to be found again. */
   readonly cycleArrivalsMax: number;
@@ -38,8 +39,9 @@ export const LIMITS: Readonly<Record<keyof ExploreLimits, { readonly value: numb
   runStepsMax: { value: 0, advice: 'Raise it when the guest only needs longer.' },
   troubleStepsMax: { value: 3_000_000, advice: 'The message of a panic may be missing.' },
   pairsMax: { value: 200, advice: 'Second events were drawn, not all tried. Raise it to try all.' },
+  handlerStepsMax: { value: 100_000, advice: 'Second events behind it are not tried.' },
   schedulesMax: { value: 100_000, advice: 'Schedules are left. Raise it, or lower preemptionsMax.' },
-  scheduleStepsMax: { value: 1_000_000, advice: 'Often a loop that waits for another PE without WFE or YIELD.' },
+  scheduleStepsMax: { value: 100_000, advice: 'Often a loop that waits for another PE without WFE or YIELD.' },
   cycleArrivalsMax: { value: 400, advice: 'A livelock is then only suspected.' },
   cycleStepsMax: { value: 400_000, advice: 'A livelock is then only suspected.' },
   differencesMax: { value: 20, advice: 'Further differences are not listed.' },
@@ -52,9 +54,12 @@ export function limitsOf(given: Partial<ExploreLimits> = {}): ExploreLimits {
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue;
     if (!Object.hasOwn(LIMITS, name))
-      throw new ExploreError("E_EXPLORE", `limits.${name}: there is no such limit. Known: ${Object.keys(LIMITS).join(', ')}.`);
+      throw new ExploreError(
+        'E_EXPLORE',
+        `limits.${name}: there is no such limit. Known: ${Object.keys(LIMITS).join(', ')}.`,
+      );
     if (!Number.isSafeInteger(value) || value < 0)
-      throw new ExploreError("E_EXPLORE", `limits.${name}: ${value} is no whole number from 0.`);
+      throw new ExploreError('E_EXPLORE', `limits.${name}: ${value} is no whole number from 0.`);
     all[name] = value;
   }
   return all as unknown as ExploreLimits;

@@ -70,8 +70,11 @@ export const OUTCOMES = [
   'same',
   /** Ended where it should; the state was not compared, and the checks found nothing. */
   'completed',
-  /** As `same`, but a store-exclusive failed and was tried again, so that time is not that of the undisturbed run. */
-  'retried',
+  /**
+   * The event came between a load-exclusive and its store, or to a PE that waited: the guest went another way, as the
+   * architecture has it, so that its state at the same time need not be that of the undisturbed run.
+   */
+  'shifted',
   /** The event waits at the end, masked or disabled. */
   'pending',
   /** The event was not accepted. */
@@ -103,7 +106,7 @@ export const OUTCOMES = [
 export type OutcomeKind = (typeof OUTCOMES)[number];
 
 /** Outcomes that are no failure. */
-export const GOOD_OUTCOMES: ReadonlySet<OutcomeKind> = new Set(['same', 'completed', 'retried', 'pending', 'refused']);
+export const GOOD_OUTCOMES: ReadonlySet<OutcomeKind> = new Set(['same', 'completed', 'shifted', 'pending', 'refused']);
 
 /** That a handler was entered, or an interrupt acknowledged. */
 export interface Delivered {

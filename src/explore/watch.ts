@@ -40,6 +40,12 @@ export class Watch implements TraceSink {
   readonly delivered: Delivered[] = [];
   /** Hears every record, for a timeline. */
   onRecord: ((record: TraceRecord) => void) | undefined;
+  /** What is heard now belongs to the undisturbed run, and is no trouble in others. */
+  learning = false;
+  /** What was heard then. */
+  readonly known = new Set<string>();
+  /** Hears every character of the console. */
+  onText: ((text: string) => void) | undefined;
   private readonly machine: Machine;
   private readonly tracer: Tracer;
   private readonly events: readonly InjectedEvent[];
@@ -49,6 +55,8 @@ export class Watch implements TraceSink {
   /** Events that were accepted and not delivered yet, with their PE. */
   private waiting: { readonly event: number; readonly pe: number }[] = [];
   private line = '';
+  private tail = '';
+  private expected: { readonly regex: RegExp; readonly seen: () => void } | undefined;
   private startSteps = 0;
   private closed = false;
 
@@ -91,6 +99,8 @@ export class Watch implements TraceSink {
       );
   }
   private report(trouble: Trouble): void {
+    if (this.learning) this.known.add(trouble.text);
+    if (this.known.has(trouble.text)) return;
     this.trouble = trouble;
     this.machine.stop();
   }
@@ -99,6 +109,7 @@ export class Watch implements TraceSink {
   begin(startSteps: number): void {
     this.console = '';
     this.line = '';
+    this.expected = undefined;
     this.trouble = undefined;
     this.delivered.length = 0;
     this.waiting = [];
@@ -109,9 +120,22 @@ export class Watch implements TraceSink {
   accepted(event: number, pe: number): void {
     this.waiting.push({ event, pe });
   }
+  /** It was not accepted after all. */
+  withdraw(event: number, pe: number): void {
+    this.waiting = this.waiting.filter((waiting) => waiting.event !== event || waiting.pe !== pe);
+  }
   /** Accepted events that were not delivered so far. */
   get undelivered(): readonly { readonly event: number; readonly pe: number }[] {
     return this.waiting;
+  }
+  /**
+   * Calls `seen` once, when the console shows a text.
+   *
+   * @param before - what was written on the line before
+   */
+  expect(regex: RegExp | undefined, before: string, seen: () => void): void {
+    this.tail = before;
+    this.expected = regex && { regex, seen };
   }
   /** Stops listening, for good. */
   close(): void {
@@ -139,6 +163,8 @@ export class Watch implements TraceSink {
     for (const byte of bytes) {
       const c = String.fromCharCode(byte);
       if (this.console.length < CONSOLE_CHARS_MAX) this.console += c;
+      this.onText?.(c);
+      this.look(c);
       if (c === '\n') this.line = '';
       else if (this.line.length < LINE_CHARS_MAX) this.line += c;
       if (c === '\n' || this.trouble) continue;
@@ -146,9 +172,25 @@ export class Watch implements TraceSink {
       if (found) this.report({ kind: found.kind, text: this.line, by: 'console' });
     }
   }
-  /** The line that is being written, for the rest of a message. */
-  get openLine(): string {
-    return this.line;
+  private look(c: string): void {
+    const { expected } = this;
+    if (!expected) return;
+    this.tail = (this.tail + c).slice(-LINE_CHARS_MAX);
+    if (!expected.regex.test(this.tail)) return;
+    this.expected = undefined;
+    expected.seen();
+  }
+  /** Stops the machine at the end of the line that is being written. */
+  waitForLineEnd(): void {
+    if (this.line === '') return;
+    this.expect(/[\r\n]$/, '', () => this.machine.stop());
+  }
+  /** The last line with text. */
+  lastLine(): string | undefined {
+    return this.console
+      .trimEnd()
+      .split(/[\r\n]+/)
+      .at(-1);
   }
 }
 

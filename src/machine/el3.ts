@@ -4,6 +4,7 @@ import { VECTOR_OFFSETS } from '../arch/pstate.ts';
 import type { Pe } from '../cpu/pe.ts';
 import { WAIT } from '../cpu/waiting.ts';
 import { callName, handleCall } from '../firmware/firmware.ts';
+import type { RasFirmware } from '../firmware/ras/ras.ts';
 import type { SdeiDispatcher } from '../firmware/sdei/dispatcher.ts';
 import { isSdeiFunction } from '../firmware/sdei/functions.ts';
 import type { SdeiState } from '../firmware/sdei/records.ts';
@@ -52,7 +53,7 @@ export interface Surroundings {
 export class Firmware implements FirmwareHost {
   private readonly around: Surroundings;
   private readonly sdei: SdeiDispatcher | undefined;
-  private readonly seesErrors: boolean;
+  private readonly ras: RasFirmware | undefined;
   private readonly restart: (StartPoint | undefined)[] = [];
 
   /**
@@ -62,11 +63,11 @@ export class Firmware implements FirmwareHost {
   constructor(
     around: Surroundings,
     sdei?: { readonly dispatcher: SdeiDispatcher | undefined },
-    ras?: { readonly firmware: object | undefined },
+    ras?: { readonly firmware: RasFirmware | undefined },
   ) {
     this.around = around;
     this.sdei = sdei?.dispatcher;
-    this.seesErrors = ras?.firmware !== undefined;
+    this.ras = ras?.firmware;
   }
 
   /** Cold reset: nothing is remembered, and PE 0 starts. */
@@ -127,7 +128,7 @@ export class Firmware implements FirmwareHost {
     pe.reset();
     if (s.els.el3) {
       const { NS, FIQ, EA, RW, HCE } = SCR_EL3;
-      pe.writeRegister('SCR_EL3', NS | FIQ | RW | (s.els.el2 ? HCE : 0n) | (this.seesErrors ? EA : 0n));
+      pe.writeRegister('SCR_EL3', NS | FIQ | RW | (s.els.el2 ? HCE : 0n) | (this.ras ? EA : 0n));
       pe.writeRegister('CPTR_EL3', 0n);
     }
     if (s.els.el2) pe.writeRegister('HCR_EL2', 1n << 31n);
@@ -152,7 +153,7 @@ export class Firmware implements FirmwareHost {
   entered(index: number, vectorOffset: number): boolean {
     const pe = this.around.pes[index]!;
     const esr = Number(pe.readRegister('ESR_EL3')!);
-    if (this.seesErrors && this.error(pe, vectorOffset, esr)) return true;
+    if (this.ras && this.error(pe, vectorOffset, esr)) return true;
     const sync = vectorOffset === VECTOR_OFFSETS['Lower EL using AArch64'] + VECTOR_OFFSETS.Synchronous;
     if (sync && esr >>> 26 === EC.MonitorCall) {
       const spsr = Number(pe.readRegister('SPSR_EL3')!);
@@ -184,7 +185,8 @@ export class Firmware implements FirmwareHost {
   private error(pe: Pe, vectorOffset: number, esr: number): boolean {
     const lower = VECTOR_OFFSETS['Lower EL using AArch64'];
     if (vectorOffset === lower + VECTOR_OFFSETS.SError) {
-      handSErrorOn(pe);
+      if (this.ras!.ownsSError(pe.s.index)) pe.exceptions.exceptionReturn();
+      else handSErrorOn(pe);
       return true;
     }
     routeErrors(pe);

@@ -21,8 +21,8 @@ export interface RasParts {
 
 /** ISS.FnV: FAR does not hold the address. DDI 0487, "ISS encoding for an exception from a Data Abort". */
 const FNV = 1 << 10;
-/** An SError whose syndrome says: asynchronous, unrecoverable. DDI 0487, "ISS encoding for ... an SError interrupt". */
-const SERROR_UNRECOVERABLE = (1 << 10) | 0x11;
+/** Asynchronous SError whose AET says: recoverable (UER). DDI 0487, "ISS encoding for ... an SError interrupt". */
+const SERROR_RECOVERABLE = (3 << 10) | 0x11;
 /** What the error firmware asks of a machine. */
 function rasHost(options: CheckedOptions, host: DevicesHost, parts: () => RasParts): RasHost {
   const ramBase = BigInt(host.ramBasePa);
@@ -52,7 +52,7 @@ function rasHost(options: CheckedOptions, host: DevicesHost, parts: () => RasPar
     atEl0: (n) => pe(n).s.el === 0 && pe(n).s.get32(PE_STATE.waitState) === WAIT.RUNNING,
     abort: (n, kind) => {
       if (kind === 'sea') takeAbort(pe(n), EC.DataAbortLowerEL, FSC.SyncExternal | FNV);
-      else takeSError(pe(n), SERROR_UNRECOVERABLE);
+      else takeSError(pe(n), SERROR_RECOVERABLE);
     },
     poison: (addrPa) => host.memory.poison(Math.floor(offset(addrPa) / 4096), 'sea'),
     systemReset: host.systemReset,
@@ -70,9 +70,12 @@ export function buildRas(options: CheckedOptions, host: DevicesHost, parts: () =
   const built = new MachineRas(host.gate, make);
   const base = BigInt(VIRT_MEMORY_MAP.ram.basePa);
   host.memory.poisonObserver = (n, ramOffset, kind) => {
-    built.firmware?.consumed(n, base + BigInt(ramOffset), kind === 'sea' ? 'sea' : 'sei');
-    if (kind === 'serror') host.pes()[n]!.raiseSError(SERROR_UNRECOVERABLE);
-    return kind === 'sea';
+    const handedOn = built.firmware?.consumed(n, base + BigInt(ramOffset), kind === 'sea' ? 'sea' : 'sei') ?? true;
+    if (kind === 'sea') return true;
+    // Without EL3 the firmware sees it without the PE.
+    if (handedOn || options.els.el3) host.pes()[n]!.raiseSError(SERROR_RECOVERABLE);
+    else built.firmware!.ownsSError(n);
+    return false;
   };
   return built;
 }

@@ -154,6 +154,11 @@ export class MachineRas {
     return this.gate.enter('ras.inject', error as unknown as PlainData, () => firmware.inject(error, refuse));
   }
 
+  /** @throws MachineError `E_RAS` saying why `inject` would refuse an error */
+  check(error: RasError): void {
+    this.existing().check(error, refuse);
+  }
+
   /** Adds a listener of what becomes of errors; the answer removes it again. */
   on(listener: RasListener): () => void {
     this.listeners.push(listener);

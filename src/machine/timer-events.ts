@@ -1,7 +1,7 @@
 /** The generic timers of all PEs on the machine's event queue: when lines rise and when WFE wakes. */
 import { PE_STATE } from '../arch/pestate.ts';
 import type { Pe } from '../cpu/pe.ts';
-import { TIMERS, type TimerName } from '../cpu/timers.ts';
+import type { TimerName } from '../cpu/timers.ts';
 import { WAIT } from '../cpu/waiting.ts';
 import type { Gic } from '../devices/gic.ts';
 import { VIRT_INTIDS } from './board/virt.ts';
@@ -13,6 +13,7 @@ const TIMER_INTIDS: Readonly<Record<TimerName, number>> = {
   CNTV: VIRT_INTIDS.CNTV,
   CNTHP: VIRT_INTIDS.CNTHP,
   CNTPS: VIRT_INTIDS.CNTPS,
+  CNTHV: VIRT_INTIDS.CNTHV,
 };
 /**
  * Latest virtual time at which the guest's timers still do something, 52 days: a guest that sleeps until then leaves
@@ -39,7 +40,7 @@ export class TimerEvents {
   /** A timer register changed, or a timer is due: its line, and when to look again. */
   timersChanged(index: number): void {
     const pe = this.around.pes[index]!;
-    for (const name of TIMERS) {
+    for (const name of pe.timers.names) {
       this.around.gic().setLine(TIMER_INTIDS[name], pe.timers.line(name), index);
       const due = pe.timers.due(name);
       const key = `${name} ${index}`;

@@ -1,4 +1,5 @@
 import type { Pe } from '../cpu/pe.ts';
+import { regimeOf } from '../cpu/vhe.ts';
 import type { PlainData } from '../devices/device.ts';
 import type { GuestMemory, PoisonKind } from '../engine/memory.ts';
 import { VIRT_MEMORY_MAP } from './board/virt.ts';
@@ -126,7 +127,7 @@ export abstract class GuestView {
     const p = this.pe(pe);
     const hi = Number(BigInt.asUintN(64, addrVa) >> 32n);
     const lo = Number(addrVa & 0xffff_ffffn);
-    const el = Math.max(p.s.el, 1);
+    const el = Math.max(p.s.el, regimeOf(p.s, p.s.el));
     const t = p.mmu.translate(hi, lo, { kind: 'read', el, pan: false });
     return t.fault >= 0 ? undefined : BigInt(t.pa);
   }

@@ -1,4 +1,5 @@
 import { INJECTIONS } from './injections.ts';
+import { RAS_ACTIONS } from './ras.ts';
 import type { OnWord, ReadyAction } from './rule.ts';
 
 /** Every action of `--on`, one row each. */
@@ -28,4 +29,5 @@ export const ACTIONS: readonly OnWord<ReadyAction>[] = [
     parse: () => (context, rule) => context.stop(`stopped by --on '${rule}'`),
   },
   ...INJECTIONS,
+  ...RAS_ACTIONS,
 ];

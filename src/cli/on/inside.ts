@@ -7,6 +7,8 @@ import type { MachinePort } from '../machine-port.ts';
 export interface Inside {
   readonly machine: Machine;
   readonly symbols: Symbols;
+  /** The bytes of a file that an action names. @throws UsageError `E_FILE` */
+  readonly readFile?: ((path: string) => Uint8Array) | undefined;
 }
 
 /**
@@ -14,6 +16,10 @@ export interface Inside {
  *
  * @throws MachineError `E_SYMBOLS` for a file of symbols that cannot be used
  */
-export function insideOf(machine: MachinePort, file?: SymbolFile): Inside | undefined {
-  return machine instanceof Machine ? { machine, symbols: new Symbols(machine, file) } : undefined;
+export function insideOf(
+  machine: MachinePort,
+  file?: SymbolFile,
+  readFile?: (path: string) => Uint8Array,
+): Inside | undefined {
+  return machine instanceof Machine ? { machine, symbols: new Symbols(machine, file), readFile } : undefined;
 }

@@ -15,10 +15,13 @@ const ESCAPES: Readonly<Record<string, string>> = {
 /** Reads a rule from left to right; every error names the rule, the column and what was expected there. */
 export class Scanner {
   readonly text: string;
+  readonly option: string;
   #at = 0;
 
-  constructor(text: string) {
+  /** @param option - where the text was given, for messages */
+  constructor(text: string, option = '--on') {
     this.text = text;
+    this.option = option;
   }
 
   /** Column of the next character, from 0. */
@@ -28,7 +31,7 @@ export class Scanner {
 
   /** A usage error that points into the rule. */
   fail(message: string, at = this.#at): UsageError {
-    return new UsageError('E_ON', `--on '${this.text}': column ${at + 1}: ${message}`);
+    return new UsageError('E_ON', `${this.option} '${this.text}': column ${at + 1}: ${message}`);
   }
 
   skipSpace(): void {

@@ -190,6 +190,23 @@ POWER.functions(
   { cpus: 2, needs },
 );
 POWER.functions(
+  'with RM_ANY an interrupt does not wait for a PE that is off',
+  (g) => ({
+    *main() {
+      const { intid, event } = yield* spi(g);
+      yield* g.on(1, 'unmask');
+      yield* g.on(2, 'unmask');
+      yield* turnOff(g);
+      yield* g.pulse(intid);
+      yield* g.noted();
+      yield* g.expectTags([event * 10n + 2n]);
+    },
+    off: off(g),
+    ...servants(g),
+  }),
+  { cpus: 3, needs },
+);
+POWER.functions(
   'PSCI SYSTEM_RESET ends registrations and bindings, and masks every PE',
   (g) => ({
     *main() {

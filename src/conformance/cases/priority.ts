@@ -1,7 +1,8 @@
 /** Normal and critical events whose interrupts come from outside. DEN0054, "Event priorities". */
-import type { Hosted } from '../../engine/hosted/effects.ts';
+import { type Hosted, load, store } from '../../engine/hosted/effects.ts';
 import { CaseGroup } from '../case.ts';
 import type { Guest } from '../guest.ts';
+import { SCRATCH_PA } from '../layout.ts';
 
 /** Priorities of events with interrupts of their own. */
 export const INTERRUPT_PRIORITY = new CaseGroup('priority of interrupts');
@@ -66,6 +67,7 @@ for (const kind of ['private', 'shared'] as const) {
     (g) => ({
       *main() {
         const { normal, critical } = yield* events(g, kind);
+        yield* store(SCRATCH_PA, normal.event);
         yield* g.pulse(normal.intid);
         yield* g.pulse(critical.intid);
         yield* g.expectTags([]);
@@ -74,7 +76,10 @@ for (const kind of ['private', 'shared'] as const) {
         yield* g.expectTags([...runs(critical.event), ...runs(normal.event)]);
       },
       normal: around(g, () => g.settle()),
-      critical: around(g, () => g.settle()),
+      // The other would be running, with status 7, if this one had come upon it at its first instruction.
+      critical: around(g, function* () {
+        yield* g.expect(3, 'SDEI_EVENT_STATUS', yield* load(SCRATCH_PA));
+      }),
     }),
     { needs },
   );

@@ -90,12 +90,14 @@ RESET.functions(
   (g) => ({
     *main() {
       const { intid, event } = yield* spi(g);
+      const other = yield* g.bind(g.target.freeSpis[1]!);
       yield* g.unmask();
       yield* g.pulse(intid);
       yield* g.settle(40);
       yield* g.expectTags([event]);
       yield* g.expect(0, 'SDEI_EVENT_STATUS', event);
       yield* g.expect(event, 'SDEI_INTERRUPT_BIND', intid);
+      yield* g.expect(0, 'SDEI_INTERRUPT_RELEASE', other);
     },
     handler: g.handler(function* ({ event }) {
       yield* g.expect('DENIED', 'SDEI_SHARED_RESET');

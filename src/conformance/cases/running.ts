@@ -263,7 +263,7 @@ PRIORITY.functions(
       *main() {
         if (g.target.policy.signalUnready !== 'pending' || g.target.policy.explicitUnready !== 'pending') return;
         yield* g.ready(0, 'handler');
-        yield* g.ready(critical!, 'handler');
+        yield* g.ready(critical!, 'critical');
         yield* g.signal();
         yield* g.raise(critical!);
         yield* g.expectTags([]);
@@ -272,6 +272,8 @@ PRIORITY.functions(
         yield* g.expectTags(runs(critical!, 0));
       },
       handler: around(g),
+      // The other would be running, with status 7, if this one had come upon it at its first instruction.
+      critical: around(g, () => g.expect(3, 'SDEI_EVENT_STATUS', 0)),
     };
   },
   { needs },

@@ -15,6 +15,7 @@ import type { Exceptions } from '../exceptions.ts';
 import type { InstructionEnd } from '../pmu-counters.ts';
 import { el2Enabled } from '../routing.ts';
 import { type PeState, sysregOffset } from '../state.ts';
+import { isHost } from '../vhe.ts';
 import {
   breakpointScope,
   type Comparator,
@@ -36,11 +37,19 @@ const DBGWVR = offsets(WATCHPOINT_COUNT, 'DBGWVR');
 const DBGWCR = offsets(WATCHPOINT_COUNT, 'DBGWCR');
 const FIRST_CONTEXT = BREAKPOINT_COUNT - CONTEXT_BREAKPOINT_COUNT;
 const CONTEXTIDR_EL1 = sysregOffset('CONTEXTIDR_EL1');
+const CONTEXTIDR_EL2 = sysregOffset('CONTEXTIDR_EL2');
 const VTTBR_EL2 = sysregOffset('VTTBR_EL2');
+const VTCR_EL2 = sysregOffset('VTCR_EL2');
+/** VTCR_EL2.VS: 16 bits of VMID. */
+const VS = 1 << 19;
+
+function vmidMask(s: PeState): number {
+  return s.sysLow(VTCR_EL2) & VS ? 0xffff : 0xff;
+}
 
 /** Stored registers that say what causes debug exceptions. */
 export const DEBUG_CONTROLS: readonly string[] = [
-  ...['MDSCR_EL1', 'OSDLR_EL1', 'DBGPRCR_EL1', 'MDCR_EL2', 'MDCR_EL3', 'CONTEXTIDR_EL1', 'VTTBR_EL2'],
+  ...['MDSCR_EL1', 'OSDLR_EL1', 'DBGPRCR_EL1', 'MDCR_EL2', 'MDCR_EL3', 'CONTEXTIDR_EL1', 'CONTEXTIDR_EL2', 'VTTBR_EL2'],
   ...DBGBVR.flatMap((_, n) => [`DBGBVR${n}_EL1`, `DBGBCR${n}_EL1`]),
   ...DBGWVR.flatMap((_, n) => [`DBGWVR${n}_EL1`, `DBGWCR${n}_EL1`]),
 ];
@@ -150,8 +159,8 @@ export class Debug {
       el: s.el,
       secure,
       els: s.els,
-      contextId: s.sysLow(CONTEXTIDR_EL1) >>> 0,
-      vmid: guest ? (s.sysHigh(VTTBR_EL2) >>> 16) & 0xff : undefined,
+      contextId: s.sysLow(isHost(s) ? CONTEXTIDR_EL2 : CONTEXTIDR_EL1) >>> 0,
+      vmid: guest && !isHost(s) ? (s.sysHigh(VTTBR_EL2) >>> 16) & vmidMask(s) : undefined,
     };
   }
 

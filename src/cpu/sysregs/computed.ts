@@ -12,8 +12,8 @@ export interface SysregContext {
   gic(): GicPort;
   /** Rt of the instruction at PC, for the syndrome of a trap. */
   transferRegister(): number;
-  /** Interrupt lines as the PE sees them now. */
-  lines(): { readonly irq: boolean; readonly fiq: boolean };
+  /** Pending interrupts and SError as software sees them now. */
+  lines(): { readonly irq: boolean; readonly fiq: boolean; readonly serror: boolean };
   /** PSTATE.PAN, UAO or SPSel changed. */
   modeChanged(): void;
   /** Whether a Performance Monitors register can be reached, before the traps of EL2 and EL3. */

@@ -1,8 +1,8 @@
 /** Identification registers whose value depends on where or how they are read. */
 import { sysregOffset } from '../state.ts';
+import { sctlrOf } from '../vhe.ts';
 import type { ComputedSysregs, SysregContext } from './computed.ts';
 
-const SCTLR_EL1 = sysregOffset('SCTLR_EL1');
 const CSSELR_EL1 = sysregOffset('CSSELR_EL1');
 const DZE = 1 << 14;
 const DZP = 1n << 4n;
@@ -17,9 +17,9 @@ function atEl1UnderEl2(c: SysregContext): boolean {
   return c.s.els.el2 && c.s.el === 1 && !c.exceptions.secure;
 }
 
-/** DC ZVA traps here: SCTLR_EL1.DZE for EL0, HCR_EL2.TDZ. */
+/** DC ZVA traps here: SCTLR_ELx.DZE for EL0, HCR_EL2.TDZ. */
 function zvaProhibited(c: SysregContext): boolean {
-  return (c.s.el === 0 && !(c.s.sysLow(SCTLR_EL1) & DZE)) || (c.s.el <= 1 && (c.exceptions.hcr & TDZ) !== 0);
+  return (c.s.el === 0 && !(sctlrOf(c.s, 0) & DZE)) || (c.s.el <= 1 && (c.exceptions.hcr & TDZ) !== 0);
 }
 
 /**

@@ -50,8 +50,8 @@ export const SPECIAL: ComputedSysregs = {
   SP_EL2: stackPointer(2),
   ISR_EL1: {
     read: (c) => {
-      const { irq, fiq } = c.lines();
-      return BigInt((c.s.get32(PE_STATE.serrorPending) ? SPSR.A : 0) | (irq ? SPSR.I : 0) | (fiq ? SPSR.F : 0));
+      const { irq, fiq, serror } = c.lines();
+      return BigInt((serror ? SPSR.A : 0) | (irq ? SPSR.I : 0) | (fiq ? SPSR.F : 0));
     },
   },
 };

@@ -1,11 +1,11 @@
 /** MRS and MSR: presence, access rights, traps, then the value. DDI 0487, "The A64 System instruction class". */
 import { EC, issForSysregKey } from '../../arch/esr.ts';
 import { PE_DERIVED } from '../../arch/pestate.ts';
-import { genericName, storedAfterWrite, sysregEncoding } from '../../arch/sysregs/index.ts';
-import { el2Enabled } from '../routing.ts';
+import { genericName, storedAfterWrite, sysregByName, sysregEncoding } from '../../arch/sysregs/index.ts';
 import { type PeSysreg, sysregOffset } from '../state.ts';
+import { HCR, isHost, redirect } from '../vhe.ts';
 import type { ComputedSysregs, SysregContext } from './computed.ts';
-import { type SysregTrap, trapsOf } from './traps.ts';
+import { isTrapped, type SysregTrap, trapsOf } from './traps.ts';
 
 const SCR_EL3 = sysregOffset('SCR_EL3');
 const SCR_ST = 1 << 11;
@@ -16,7 +16,10 @@ const FP_REGISTERS = new Set(['FPCR', 'FPSR']);
 type Verdict = 'ok' | 'undefined' | 'zero' | { readonly trap: 1 | 2 | 3; readonly fp?: true };
 
 /** Registers for which `special` has a rule. */
-const SPECIAL_RULES = /^(ICC_|PM|CNTPS_|SP_EL0$|CNTFRQ_EL0$|FPCR$|FPSR$)/;
+const SPECIAL_RULES = /^(IC[CH]_|PM|CNTPS_|SP_EL0$|CNTFRQ_EL0$|FPCR$|FPSR$)/;
+
+/** Registers that the GIC answers for. */
+const IS_GIC = /^IC[CH]_/;
 
 /** What has to be looked at before a register is accessed. */
 interface Checks {
@@ -43,60 +46,70 @@ export class Sysregs {
   /** MRS of a packed encoding; 0 when an exception was taken instead. */
   read(key: number): bigint {
     const { c } = this;
-    const r = c.s.sysregs.get(key);
-    const verdict = this.verdict(key, r, false);
+    const reached = redirect(c.s, key);
+    const verdict = this.verdict(key, reached, false);
     if (verdict === 'zero') return 0n;
     if (verdict !== 'ok') {
       this.refuse(key, verdict, true);
       return 0n;
     }
-    return this.value(r!);
+    return this.value(c.s.sysregs.get(reached!)!);
   }
 
   /** MSR of a packed encoding. The caller moves PC on unless an exception was taken. */
   write(key: number, value: bigint): boolean {
-    const r = this.c.s.sysregs.get(key);
-    const verdict = this.verdict(key, r, true);
+    const reached = redirect(this.c.s, key);
+    const verdict = this.verdict(key, reached, true);
     if (verdict === 'zero') return true;
     if (verdict !== 'ok') {
       this.refuse(key, verdict, false);
       return false;
     }
-    this.assign(r!, value);
+    this.assign(this.c.s.sysregs.get(reached!)!, value);
     return true;
   }
 
   /** The value without access checks: for the debugger, and for firmware. */
   value(r: PeSysreg): bigint {
     const { c } = this;
-    const { name } = r.row;
+    const { name, accesses } = r.row;
+    if (accesses !== undefined) return this.value(this.named(accesses));
     const behaviour = this.computed[name];
     if (behaviour) return behaviour.read?.(c) ?? 0n;
-    if (name.startsWith('ICC_')) return c.gic().iccRead(c.s.index, name, c.exceptions.iccContext());
+    if (IS_GIC.test(name)) return c.gic().iccRead(c.s.index, name, c.exceptions.iccContext());
     return r.offset >= 0 ? c.s.sys(r.offset) : r.reset;
   }
 
   /** Writes without access checks, with all effects. */
   assign(r: PeSysreg, value: bigint): void {
     const { c } = this;
-    const { name } = r.row;
+    const { name, accesses } = r.row;
+    if (accesses !== undefined) return this.assign(this.named(accesses), value);
     const behaviour = this.computed[name];
     if (behaviour) behaviour.write?.(c, value);
-    else if (name.startsWith('ICC_')) c.gic().iccWrite(c.s.index, name, value, c.exceptions.iccContext());
+    else if (IS_GIC.test(name)) c.gic().iccWrite(c.s.index, name, value, c.exceptions.iccContext());
     else if (r.offset >= 0) {
       c.s.setSys(r.offset, storedAfterWrite(r, c.s.sys(r.offset), value));
       this.effects[name]?.();
     }
   }
 
+  private named(name: string): PeSysreg {
+    return this.c.s.sysregs.get(sysregByName(name)!.key)!;
+  }
+
   // --- access rights ---
 
-  private verdict(key: number, r: PeSysreg | undefined, write: boolean): Verdict {
+  /** @param reached - the encoding that the access goes to, or undefined: see `redirect` */
+  private verdict(key: number, reached: number | undefined, write: boolean): Verdict {
     const { el } = this.c.s;
+    if (reached === undefined) return 'undefined';
+    if (el === 1 && isImplementationDefined(key) && this.c.exceptions.hcr & HCR.TIDCP) return { trap: 2 };
+    // EL0 and EL1 are entitled by the name they use, EL2 and EL3 by the register they reach.
+    const r = this.c.s.sysregs.get(el < 2 ? key : reached);
     if (!r) return this.unnamed(key, write, el);
     const { row } = r;
-    if (row.model === 'absent' || r.presence === 'undefined')
-      return this.reservedId(key, write, el) ? 'zero' : 'undefined';
+    if (row.model === 'absent' || r.presence === 'undefined') return this.unnamed(key, write, el);
     if (write ? row.access === 'RO' : row.access === 'WO') return 'undefined';
     const writeEl = row.writeEl === 'highest' ? this.c.s.highestEl : row.writeEl;
     if (el < (write ? (writeEl ?? row.el) : row.el)) return 'undefined';
@@ -107,12 +120,13 @@ export class Sysregs {
       this.checks.set(row.name, checks);
     }
     const special = checks.special ? this.special(row.name, write, el) : undefined;
-    return special ?? this.trapped(checks.traps, write, el) ?? 'ok';
+    return special ?? this.trapped(checks.traps, write) ?? 'ok';
   }
 
   /** Encodings no row names: the ID space reads as zero, everything else is UNDEFINED. */
   private unnamed(key: number, write: boolean, el: number): Verdict {
-    return this.reservedId(key, write, el) ? 'zero' : 'undefined';
+    if (!this.reservedId(key, write, el)) return 'undefined';
+    return el === 1 && this.c.exceptions.hcr & TID3 ? { trap: 2 } : 'zero';
   }
   private reservedId(key: number, write: boolean, el: number): boolean {
     const [op0, op1, crn, crm] = sysregEncoding(key);
@@ -121,7 +135,7 @@ export class Sysregs {
 
   private special(name: string, write: boolean, el: number): Verdict | undefined {
     const { c } = this;
-    if (name.startsWith('ICC_')) {
+    if (IS_GIC.test(name)) {
       const outcome = c.gic().iccAccess(name, write ? 'write' : 'read', c.exceptions.iccContext(), c.s.index);
       return outcome === 'ok'
         ? undefined
@@ -143,20 +157,14 @@ export class Sysregs {
       if (!(c.s.sysLow(SCR_EL3) & SCR_ST)) return { trap: 3 };
     }
     if (name.startsWith('CNTPS_') && el === 2) return 'undefined';
-    if (name === 'CNTFRQ_EL0' && el === 0 && !(c.s.sysLow(CNTKCTL_EL1) & 3)) return { trap: 1 };
+    if (name === 'CNTFRQ_EL0' && el === 0 && !(c.s.sysLow(isHost(c.s) ? CNTHCTL_EL2 : CNTKCTL_EL1) & 3))
+      return { trap: 1 };
     return undefined;
   }
 
-  private trapped(traps: readonly SysregTrap[], write: boolean, el: number): Verdict | undefined {
-    const { c } = this;
-    for (const t of traps) {
-      if (!t.from.includes(el) || (t.access === 'w' && !write) || (t.access === 'r' && write)) continue;
-      if (t.target === 2 && !el2Enabled({ el2: c.s.els.el2, secure: c.exceptions.secure })) continue;
-      if (t.target === 3 && !c.s.els.el3) continue;
-      const word = t.bit >= 32 ? c.s.sysHigh(t.control) : c.s.sysLow(t.control);
-      if (((word >>> (t.bit & 31)) & 1) === t.when) return { trap: t.target };
-    }
-    return undefined;
+  private trapped(traps: readonly SysregTrap[], write: boolean): Verdict | undefined {
+    const found = traps.length > 0 && traps.find((t) => isTrapped(t, write, this.c));
+    return found ? { trap: found.target } : undefined;
   }
 
   private refuse(key: number, verdict: Exclude<Verdict, 'ok' | 'zero'>, read: boolean): void {
@@ -185,3 +193,12 @@ export class Sysregs {
 }
 
 const CNTKCTL_EL1 = sysregOffset('CNTKCTL_EL1');
+const CNTHCTL_EL2 = sysregOffset('CNTHCTL_EL2');
+/** HCR_EL2.TID3. */
+const TID3 = 1 << 18;
+
+/** Encodings that are IMPLEMENTATION DEFINED: CRn 11 and 15 with op0 3. */
+function isImplementationDefined(key: number): boolean {
+  const [op0, , crn] = sysregEncoding(key);
+  return op0 === 3 && (crn === 11 || crn === 15);
+}

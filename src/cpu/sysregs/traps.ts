@@ -3,6 +3,8 @@
  * controls".
  */
 import { sysregOffset } from '../state.ts';
+import { HCR, isE2h, isHost } from '../vhe.ts';
+import type { SysregContext } from './computed.ts';
 
 /** One control: registers, from where, which bit. */
 export interface SysregTrap {
@@ -15,6 +17,8 @@ export interface SysregTrap {
   readonly bit: number;
   /** The value of the bit that traps. */
   readonly when: 0 | 1;
+  /** The bit that counts with HCR_EL2.E2H = 1, where it is another. */
+  readonly bitE2h?: number;
   /** 2: only while EL2 is enabled; 3: only with EL3. 1 is EL1, or EL2 with HCR_EL2.TGE. */
   readonly target: 1 | 2 | 3;
 }
@@ -65,8 +69,26 @@ export const SYSREG_TRAPS: readonly SysregTrap[] = [
   { registers: /^ACTLR_EL1$/, from: [1], access: 'rw', control: at.HCR_EL2, bit: 21, when: 1, target: 2 },
   { registers: /^CPACR_EL1$/, from: [1], access: 'rw', control: at.CPTR_EL2, bit: 31, when: 1, target: 2 },
   { registers: /^(ERR|ERX)/, from: [1], access: 'rw', control: at.HCR_EL2, bit: 36, when: 1, target: 2 },
-  { registers: /^CNTPCT_EL0$/, from: [0, 1], access: 'r', control: at.CNTHCTL_EL2, bit: 0, when: 0, target: 2 },
-  { registers: /^CNTP_\w+_EL0$/, from: [0, 1], access: 'rw', control: at.CNTHCTL_EL2, bit: 1, when: 0, target: 2 },
+  {
+    registers: /^CNTPCT_EL0$/,
+    from: [0, 1],
+    access: 'r',
+    control: at.CNTHCTL_EL2,
+    bit: 0,
+    bitE2h: 10,
+    when: 0,
+    target: 2,
+  },
+  {
+    registers: /^CNTP_\w+_EL0$/,
+    from: [0, 1],
+    access: 'rw',
+    control: at.CNTHCTL_EL2,
+    bit: 1,
+    bitE2h: 11,
+    when: 0,
+    target: 2,
+  },
   { registers: DEBUG, from: [0, 1], access: 'rw', control: at.MDCR_EL2, bit: 9, when: 1, target: 2 },
   { registers: DEBUG_OS, from: [1], access: 'rw', control: at.MDCR_EL2, bit: 10, when: 1, target: 2 },
   // MDCR_EL2.TDE traps what TDA, TDOSA and TDRA trap.
@@ -83,6 +105,28 @@ export const SYSREG_TRAPS: readonly SysregTrap[] = [
   { registers: DEBUG, from: [0, 1, 2], access: 'rw', control: at.MDCR_EL3, bit: 9, when: 1, target: 3 },
   { registers: DEBUG_OS, from: [1, 2], access: 'rw', control: at.MDCR_EL3, bit: 10, when: 1, target: 3 },
 ];
+
+/** MDCR_EL2.TDE, which counts as 1 while HCR_EL2.TGE is 1. */
+const TDE = 8;
+/** What EL2's own EL0 is controlled by instead. */
+const HOST_CONTROLS = new Map([
+  [at.SCTLR_EL1, sysregOffset('SCTLR_EL2')],
+  [at.CNTKCTL_EL1, at.CNTHCTL_EL2],
+]);
+
+/** Whether a control traps an access from the current Exception level. */
+export function isTrapped(t: SysregTrap, write: boolean, { s, exceptions }: SysregContext): boolean {
+  if (!t.from.includes(s.el) || (t.access === 'w' && !write) || (t.access === 'r' && write)) return false;
+  if (t.target === 3 && !s.els.el3) return false;
+  if (t.target === 2 && (!s.els.el2 || exceptions.secure)) return false;
+  const host = s.el === 0 && isHost(s);
+  if (host && t.target === 2 && t.control === at.CNTHCTL_EL2) return false;
+  const control = (host ? HOST_CONTROLS.get(t.control) : undefined) ?? t.control;
+  const bit = t.bitE2h !== undefined && isE2h(s) ? t.bitE2h : t.bit;
+  if (control === at.MDCR_EL2 && bit === TDE && exceptions.hcr & HCR.TGE) return true;
+  const low = control === at.HCR_EL2 ? exceptions.hcr : s.sysLow(control);
+  return (((bit >= 32 ? s.sysHigh(control) : low) >>> (bit & 31)) & 1) === t.when;
+}
 
 /** The controls that concern one register, found once. */
 export function trapsOf(name: string): readonly SysregTrap[] {

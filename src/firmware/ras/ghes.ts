@@ -28,11 +28,14 @@ export interface Waiting {
   readonly pe: number | null;
 }
 
-/** What happens to errors, for whoever tells of it. `pe` is the PE notified, -1 where it is none in particular. */
-export type RasListener = (what: RasHappening, serial: number, source: CheckedSource, pe: number) => void;
+/**
+ * What happens to errors, for whoever tells of it. `pe` is the PE notified, -1 where it is none in particular; an error
+ * that is kept is at no source.
+ */
+export type RasListener = (what: RasHappening, serial: number, source: CheckedSource | undefined, pe: number) => void;
 /**
  * `queued`: waits for an acknowledgement. `recorded`: is in the block of its source. `notified`: the operating system was
- * told. `acknowledged`: it gave the block back. `lost`: no room. `kept`: for the boot error record of the next start.
+ * told. `acknowledged`: it gave the block back. `lost`: no room. `kept`: it is in BERT after a reset.
  */
 export type RasHappening = 'queued' | 'recorded' | 'notified' | 'acknowledged' | 'lost' | 'kept';
 

@@ -91,6 +91,8 @@ export class RasFirmware implements Device {
   /** What the next start is to find: fatal errors that were handed over, and what could not be. */
   private kept: Waiting[] = [];
   private started = false;
+  /** PEs whose next SError is the firmware's own. */
+  private readonly own = new Set<number>();
 
   /** @param changed - the store of records changed */
   constructor(host: RasHost, config: RasConfiguration, tell: RasListener, changed: () => void, name = 'ras') {
@@ -129,7 +131,6 @@ export class RasFirmware implements Device {
     const free = this.ghes.isFree(asked) ? asked : this.freeWay();
     this.keep(waiting);
     if (free === undefined) {
-      this.tell('kept', waiting.serial, sources[asked]!, -1);
       this.host.report('RAS: a fatal error, and no source is free for it: the machine resets, BERT has the record');
       this.host.systemReset();
       return { serial: waiting.serial, outcome: 'kept', source: undefined, block };
@@ -153,6 +154,12 @@ export class RasFirmware implements Device {
   private keep(error: Waiting): void {
     if (this.kept.length < KEPT_MAX) this.kept.push(error);
     else this.host.report(`RAS: ${KEPT_MAX} fatal errors are kept for the next start; further ones are not`);
+  }
+
+  /** Says what is wrong with an error, without making it happen. */
+  check(error: RasError, refuse: Refuse): void {
+    checkError(error, this.host.peCount, refuse);
+    this.sourceFor(error, recordOf(error, this.facts, refuse).severity, refuse);
   }
 
   /** A source for a fatal error whose own is not free. */
@@ -182,13 +189,24 @@ export class RasFirmware implements Device {
   /**
    * A PE has met poison: the record is there before the PE takes its abort. While the record of an abort before is not
    * acknowledged it takes another way.
+   *
+   * @returns false when an SError is not the operating system's business: it is told in another way
    */
-  consumed(pe: number, addrPa: bigint, kind: 'sea' | 'sei'): void {
+  consumed(pe: number, addrPa: bigint, kind: 'sea' | 'sei'): boolean {
     const error: RasError = { kind: 'memory', addr: addrPa, severity: 'recoverable', pe };
     const n = this.config.sources.findIndex(({ notify }, place) => notify === kind && this.ghes.isFree(place));
-    if (n < 0) return this.happens(error);
+    if (n < 0) {
+      this.happens(error);
+      if (kind === 'sei') this.own.add(pe);
+      return kind === 'sea';
+    }
     const { block, severity } = recordOf(error, this.facts, assertNever);
     this.ghes.recordTaken(n, { serial: ++this.serial, block, severity, pe });
+    return true;
+  }
+  /** An SError came to the firmware of which the operating system has been told in another way; true once. */
+  ownsSError(pe: number): boolean {
+    return this.own.delete(pe);
   }
 
   /** Some error waits for a PE at EL0. */
@@ -270,8 +288,10 @@ export class RasFirmware implements Device {
   reset(): void {
     const left = this.ghes.reset();
     const errors = this.started ? this.beforeReset(left) : this.beforeStart();
+    for (const { serial } of errors) this.tell('kept', serial, undefined, -1);
     this.started = true;
     this.kept = [];
+    this.own.clear();
     this.erst.reset();
     this.einj.reset();
     this.host.wakeAt(undefined);
@@ -294,10 +314,12 @@ export class RasFirmware implements Device {
 
   state(): PlainData {
     const { serial, kept, ghes, erst, einj, started } = this;
-    return { serial, kept: [...kept], started, ghes: ghes.state(), erst: erst.state(), einj: einj.state() };
+    const own = [...this.own].sort((a, b) => a - b);
+    return { serial, kept: [...kept], own, started, ghes: ghes.state(), erst: erst.state(), einj: einj.state() };
   }
   load(state: PlainData): void {
-    const { serial, kept, started, ghes, erst, einj } = state as {
+    const { serial, kept, own, started, ghes, erst, einj } = state as {
+      readonly own: readonly number[];
       readonly serial: number;
       readonly kept: readonly Waiting[];
       readonly started: boolean;
@@ -307,6 +329,8 @@ export class RasFirmware implements Device {
     };
     this.serial = serial;
     this.kept = [...kept];
+    this.own.clear();
+    for (const pe of own) this.own.add(pe);
     this.started = started;
     this.erst.load(erst);
     this.einj.load(einj);

@@ -95,8 +95,6 @@ export function bootFunctions(kernel: Kernel): Record<string, HostedFunction> {
       const priority = yield* load(words.priorityIrq);
       yield* kernel.gic.initCpu(pe, { priority, pmr: initialPmr(irq) });
       for (const sgi of Object.values(SGI)) yield* kernel.gic.enable(sgi, pe);
-      yield* msrImmediate('DAIFClr', 12);
-      yield* irq.daifRestore(0xc0n);
       yield* writeX(31, yield* load(area + AREA.resumeSp));
       yield* writeX(0, 0n);
       yield* branch(yield* load(area + AREA.resumePc));

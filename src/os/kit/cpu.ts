@@ -211,11 +211,13 @@ export class Cpu {
    * @param powerdown - the CPU loses its state and comes back through the kernel's entry; else it stands by
    */
   *suspend(powerdown: boolean): Hosted<bigint> {
-    const flags = yield* this.irq.saveAndDisable();
+    // With everything masked by DAIF alone: what the GIC holds back would not wake the CPU.
+    const daif = yield* this.irq.daifSave();
+    yield* this.irq.daifMask();
     for (const hook of this.kernel.pmHooks) yield* hook.enter(this);
     const [result] = yield* callAt(this.kernel.address('kitSuspend'), powerdown ? 1n : 0n);
     for (const hook of this.kernel.pmHooks) yield* hook.exit(this);
-    yield* this.irq.restore(flags);
+    yield* this.irq.daifRestore(daif);
     return BigInt.asIntN(32, result!);
   }
 

@@ -92,10 +92,13 @@ function* goDown(cpu: Cpu): Hosted {
   const { kernel } = cpu;
   for (let n = kernel.hotplugCount - 1; n >= 0; n--)
     if ((yield* load(kernel.words.installed + BigInt(8 * n))) !== 0n) yield* kernel.hotplugCallback(n).down(cpu);
+  // Between two cross-calls: one that counts on this CPU is answered before, the next one knows that it is gone.
+  yield* cpu.mutexLock(kernel.words.call);
+  yield* store(cpu.area + AREA.online, 0n);
+  yield* cpu.mutexUnlock(kernel.words.call);
   yield* cpu.irq.disable();
   yield* msrImmediate('DAIFSet', 15);
   yield* store(cpu.area + AREA.work, WORK.NONE);
-  yield* store(cpu.area + AREA.online, 0n);
   yield* kernel.gic.stopCpu(cpu.pe);
   yield* psciFinal(kernel.options.conduit, 'CPU_OFF');
 }

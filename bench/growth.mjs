@@ -1,0 +1,72 @@
+// How cost grows as work grows: series for plots. They have no limit of their own; what counts is their shape.
+
+import { COMPILER, measuredHere, median, QEMU } from './tools.mjs';
+import { bootSeconds, inTurn } from './turns.mjs';
+
+const bootGrowth = {
+  name: 'growth-boot',
+  what: 'boot to power-off against CPUs: 1, 2, 4, 8',
+  needs: ['guests', QEMU],
+  async rows({ runs, quick, say }) {
+    const [ours, theirs] = [[], []];
+    for (const cpus of quick ? [1, 2] : [1, 2, 4, 8]) {
+      const both = bootSeconds(cpus);
+      const found = await inTurn(runs, both.ours, both.qemu, say);
+      ours.push([cpus, median(found.ours)]);
+      theirs.push([cpus, median(found.theirs)]);
+    }
+    const series = { x: 'CPUs', y: 's', lines: { unmaskable: ours, QEMU: theirs } };
+    return [{ name: this.name, what: this.what, better: 'less', unit: ' s', samples: [ours.at(-1)[1]], series }];
+  },
+};
+
+const restoreByPages = {
+  name: 'growth-restore-pages',
+  what: 'restore against dirty pages, 512 MiB',
+  needs: ['guests', COMPILER],
+  async rows({ quick, initrd }) {
+    const dirty = quick ? [1, 100] : [1, 10, 30, 100, 300, 1000, 3000, 10_000];
+    const options = { initrd: initrd(), memoryMib: 512, dirty, times: quick ? 20 : 200 };
+    const { series } = await measuredHere('restore', options);
+    const points = series.map(({ pages, us }) => [pages, us]);
+    const lines = { x: 'dirty pages', y: 'µs', lines: { restore: points } };
+    const samples = [points.at(-1)[1]];
+    return [{ name: this.name, what: this.what, better: 'less', unit: ' µs', samples, series: lines }];
+  },
+};
+
+const restoreByRam = {
+  name: 'growth-restore-ram',
+  what: 'restore with 100 dirty pages against the size of RAM',
+  needs: ['guests', COMPILER],
+  async rows({ quick, initrd }) {
+    const points = [];
+    for (const memoryMib of quick ? [256, 512] : [256, 512, 1024, 2048, 3072]) {
+      const options = { initrd: initrd(), memoryMib, dirty: [100], times: quick ? 20 : 500 };
+      const { series } = await measuredHere('restore', options);
+      points.push([memoryMib, series[0].us]);
+    }
+    const lines = { x: 'MiB of RAM', y: 'µs', lines: { restore: points } };
+    const samples = [points.at(-1)[1]];
+    return [{ name: this.name, what: this.what, better: 'less', unit: ' µs', samples, series: lines }];
+  },
+};
+
+const campaign = {
+  name: 'growth-campaign',
+  what: 'a campaign of injections against its points',
+  needs: ['guests', COMPILER],
+  async rows({ quick, initrd }) {
+    const points = [];
+    for (const count of quick ? [128, 256] : [500, 1000, 2000, 4000, 8000]) {
+      const { seconds } = await measuredHere('inject', { initrd: initrd(), points: count });
+      points.push([count, seconds]);
+    }
+    const lines = { x: 'points', y: 's', lines: { campaign: points } };
+    const samples = [points.at(-1)[1]];
+    return [{ name: this.name, what: this.what, better: 'less', unit: ' s', samples, series: lines }];
+  },
+};
+
+/** Everything that is plotted. */
+export const GROWTH = [bootGrowth, restoreByPages, restoreByRam, campaign];

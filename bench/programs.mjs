@@ -1,0 +1,31 @@
+// The guest programs: what each is, how much of it is run, and what its speed beside QEMU's has to be.
+
+/** The seven integer programs: their geometric mean and the worst of them have limits of their own. */
+const SEVEN = [
+  { name: 'integer', scale: 400, what: '64-bit integer loop' },
+  { name: 'sieve', scale: 160, what: 'sieve of Eratosthenes, bytes' },
+  { name: 'sha256', scale: 400, what: 'SHA-256 without its instructions' },
+  { name: 'strings', scale: 300, what: 'word copy and byte strlen, plain loops' },
+  { name: 'chase', scale: 50, what: 'random pointer chase through 1 MiB' },
+  { name: 'mix', scale: 150, what: 'state machine, matrix, list' },
+  { name: 'recursion', scale: 250, what: 'recursion' },
+];
+const OTHERS = [
+  { name: 'chase-far', scale: 2, what: 'random pointer chase through 16 MiB' },
+  { name: 'fma', scale: 80, what: 'double precision with fused multiply-add', must: 0.3, aim: 1 },
+  { name: 'neon-strings', scale: 40, what: "the C library's NEON string functions", must: 0.7, aim: 2 },
+  { name: 'faults', scale: 8, what: 'page faults and system calls', must: 0.5, aim: 1.5 },
+  { name: 'forks', scale: 32, what: 'fork, exec, wait', must: 0.5, aim: 1.5 },
+  { name: 'pipes', scale: 5, what: 'ping-pong through pipes' },
+  { name: 'spin-2', scale: 100, what: 'spinning on 2 CPUs', cpus: 2 },
+  { name: 'spin-4', scale: 50, what: 'spinning on 4 CPUs', cpus: 4 },
+];
+
+/** Of a quick run, the share of the work; enough to see that everything runs. */
+const QUICK_SHARE = 1 / 20;
+
+export const SEVEN_NAMES = SEVEN.map(({ name }) => name);
+/** Every guest program. */
+export const PROGRAMS = [...SEVEN, ...OTHERS].map((program) => ({ cpus: 1, ...program }));
+
+export const scaleOf = ({ scale }, quick) => (quick ? Math.max(1, Math.round(scale * QUICK_SHARE)) : scale);
