@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { besideEachOther, ConsoleGuest } from './consoles.mjs';
 import { GROWTH } from './growth.mjs';
 import { PEERS } from './peers/peers.mjs';
-import { PROGRAMS, SEVEN_NAMES, scaleOf } from './programs.mjs';
+import { PROCESS_NAMES, PROGRAMS, SEVEN_NAMES, scaleOf } from './programs.mjs';
 import { bareProgram, COMPILER, GDB, geometricMean, measuredHere, missing, PLAIN_INITRD, QEMU } from './tools.mjs';
 import { bootSeconds, inTurn } from './turns.mjs';
 
@@ -15,7 +15,7 @@ async function programRows(programs, { runs, quick, initrd, say }) {
     ...{ name, what, must, aim, better: 'more', unit: 'x', ours: [], theirs: [], samples: [], in: 's' },
   }));
   for (let round = 0; round < runs; round++) {
-    const asked = programs.map((program) => ({ name: program.name, scale: scaleOf(program, quick) }));
+    const asked = programs.map((program) => ({ program, scale: scaleOf(program, quick) }));
     const found = await besideEachOther({ initrd: initrd(), cpus: programs[0].cpus, programs: asked, round });
     for (const row of rows) {
       const { ours, theirs, checksum } = found[row.name];
@@ -202,6 +202,7 @@ const API = [interpreter, steps, memory, restore, inject, exactness];
 /** Names that stand for several benchmarks. */
 export const GROUPS = {
   seven: SEVEN_NAMES,
+  processes: PROCESS_NAMES,
   programs: PROGRAM_BENCHES.map(({ name }) => name),
   boot: BOOTS.map(({ name }) => name),
   api: API.map(({ name }) => name),

@@ -32,8 +32,8 @@ export function qemuArgs({ initrd, cpus, append = APPEND }) {
 
 /** A machine in a child process; what it writes is kept until somebody waited for it. */
 export class ConsoleGuest {
-  constructor(program, args) {
-    this.name = program === process.execPath ? 'unmaskable' : program;
+  constructor(program, args, name = program) {
+    this.name = name;
     this.child = start(program, args);
     this.text = '';
     this.errors = '';
@@ -48,7 +48,7 @@ export class ConsoleGuest {
   }
 
   static ours(options) {
-    return new ConsoleGuest(process.execPath, ourArgs(options));
+    return new ConsoleGuest(process.execPath, ourArgs(options), 'unmaskable');
   }
   static qemu(options, extra = []) {
     return new ConsoleGuest(QEMU, [...qemuArgs(options), ...extra]);
@@ -107,11 +107,11 @@ export class ConsoleGuest {
     await this.untilPrompt();
     return this;
   }
-  /** Runs one of the guest programs: host seconds between its marks, and its checksum. */
-  async measure(name, scale) {
-    this.type(`bench ${name} ${scale}\n`);
-    const began = await this.until(new RegExp(`BEGIN ${name}\\r?\\n`));
-    const ended = await this.until(new RegExp(`END ${name} ([0-9a-f]{16})\\r?\\n`));
+  /** Runs one of the guest programs: host seconds between its marks, and its checksum where it has one. */
+  async measure({ command, guestName }, scale) {
+    this.type(`${command} ${guestName} ${scale}\n`);
+    const began = await this.until(new RegExp(`begin ${guestName}\\r?\\n`, 'i'));
+    const ended = await this.until(new RegExp(`end ${guestName}(?: ([0-9a-f]{16}))?\\r?\\n`, 'i'));
     await this.untilPrompt();
     return { seconds: (ended.ms - began.ms) / 1000, checksum: ended.found[1] };
   }
@@ -139,14 +139,15 @@ export async function besideEachOther({ initrd, cpus, programs, round }) {
   const qemu = await ConsoleGuest.qemu({ initrd, cpus }).boot();
   try {
     const found = {};
-    for (const { name, scale } of programs) {
+    for (const { program, scale } of programs) {
+      const { name } = program;
       const onOurs = async () => {
         ours.resume();
-        const result = await ours.measure(name, scale);
+        const result = await ours.measure(program, scale);
         ours.pause();
         return result;
       };
-      const onQemu = () => qemu.measure(name, scale);
+      const onQemu = () => qemu.measure(program, scale);
       const first = round % 2 ? await onQemu() : await onOurs();
       const second = round % 2 ? await onOurs() : await onQemu();
       if (first.checksum !== second.checksum)

@@ -1,5 +1,5 @@
-// `npm run bench [-- NAME...] [--list] [--runs N] [--quick] [--json FILE] [--plots FOLDER]`: this machine beside QEMU's,
-// in one sitting, as ratios.
+// `npm run bench [-- NAME...] [--list] [--runs N] [--quick] [--json FILE] [--plots FOLDER]`: this machine beside
+// QEMU's, in one sitting, as ratios.
 //
 // The two run in turn, and the order changes from run to run, so that a host that is busy for a while slows both. What
 // counts is the ratio.
@@ -11,7 +11,7 @@ import { ensureBuilt, ensureInstalled } from '../scripts/checkout.mjs';
 import { BENCHES, DEFAULT_NAMES, GROUPS, measure } from './benches.mjs';
 import { plot } from './plot.mjs';
 import { gdbInjects } from './qemu/gdb.mjs';
-import { dataOf, tableOf, verdictOf } from './table.mjs';
+import { dataOf, seriesOf, tableOf, verdictOf } from './table.mjs';
 import { initrdWithPrograms, QEMU } from './tools.mjs';
 
 const USAGE = 'npm run bench [-- NAME...] [--list] [--runs N] [--quick] [--json FILE] [--plots FOLDER]';
@@ -92,16 +92,17 @@ const chosen = BENCHES.filter(({ name }) => names.includes(name));
 await measure(chosen, context, ({ row, skipped, failed, reason }) => {
   if (row) {
     rows.push(row);
-    process.stderr.write(`bench: ${tableOf([row]).split('\n')[1]}\n`);
+    process.stderr.write(`bench: ${tableOf([row], !quick).split('\n')[1]}\n`);
     return;
   }
   notes.push({ name: skipped ?? failed, outcome: skipped ? 'skipped' : 'failed', reason });
   process.stderr.write(`bench: ${skipped ?? failed}: ${skipped ? 'SKIP' : 'FAILED'}, ${reason}\n`);
 });
 
-if (rows.length > 0) console.log(`\n${tableOf(rows)}`);
+if (rows.length > 0) console.log(`\n${tableOf(rows, !quick)}`);
+for (const { name, series } of rows) if (series) console.log(`${name}: ${seriesOf(series)}`);
 for (const { name, outcome, reason } of notes) console.log(`${name}: ${outcome}, ${reason.split('\n')[0]}`);
-const missed = rows.filter((row) => verdictOf(row) === 'MISSED').map(({ name }) => name);
+const missed = rows.filter((row) => !quick && verdictOf(row) === 'MISSED').map(({ name }) => name);
 if (missed.length > 0) console.log(`must not reached: ${missed.join(', ')}`);
 if (json) {
   const data = { host: { ...host, loadAtEnd: loadavg() }, runs, quick, rows: rows.map(dataOf), notes };

@@ -1,5 +1,7 @@
 // The guest programs: what each is, how much of it is run, and what its speed beside QEMU's has to be.
 
+import { LOADS } from './process.mjs';
+
 /** The seven integer programs: their geometric mean and the worst of them have limits of their own. */
 const SEVEN = [
   { name: 'integer', scale: 400, what: '64-bit integer loop' },
@@ -21,11 +23,26 @@ const OTHERS = [
   { name: 'spin-4', scale: 50, what: 'spinning on 4 CPUs', cpus: 4 },
 ];
 
+/** What processes do, one thing at a time. The checksum of these is that they end. */
+const PROCESSES = Object.entries(LOADS).map(([name, { count, what }]) =>
+  name === 'recursion'
+    ? { name: 'fibonacci', guestName: name, command: 'process', scale: count, least: count - 10, what }
+    : { name, command: 'process', scale: count, what: `${what}, ${count} times` },
+);
+
 /** Of a quick run, the share of the work; enough to see that everything runs. */
 const QUICK_SHARE = 1 / 20;
 
 export const SEVEN_NAMES = SEVEN.map(({ name }) => name);
 /** Every guest program. */
-export const PROGRAMS = [...SEVEN, ...OTHERS].map((program) => ({ cpus: 1, ...program }));
+export const PROGRAMS = [...SEVEN, ...OTHERS, ...PROCESSES].map((program) => ({
+  cpus: 1,
+  guestName: program.name,
+  command: 'bench',
+  ...program,
+}));
+export const PROCESS_NAMES = PROCESSES.map(({ name }) => name);
 
-export const scaleOf = ({ scale }, quick) => (quick ? Math.max(1, Math.round(scale * QUICK_SHARE)) : scale);
+/** How much of a program is run; a quick run makes it short. */
+export const scaleOf = ({ scale, least = 1 }, quick) =>
+  quick ? Math.max(least, Math.round(scale * QUICK_SHARE)) : scale;

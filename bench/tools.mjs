@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../scripts/checkout.mjs';
+import { buildProcess } from './process.mjs';
 
 const CACHE_HOME = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
 const GUESTS = process.env.UNMASKABLE_GUESTS || join(CACHE_HOME, 'unmaskable', 'guests');
@@ -67,12 +68,15 @@ export function archive(files) {
   return Buffer.concat([...files, { path: 'TRAILER!!!', mode: 0 }].map((file, index) => one(file, index + 1)));
 }
 
-/** The initramfs with the guest programs in it as /bin/bench; built when it is first asked for. */
+/** The initramfs with the guest programs in it as /bin/bench and /bin/process; built when it is first asked for. */
 export function initrdWithPrograms() {
   mkdirSync(BUILD, { recursive: true });
   const program = join(BUILD, 'bench');
   execFileSync(COMPILER, [...COMPILE_OPTIONS, '-static', '-o', program, ...programSources(), '-pthread', '-lm']);
-  const added = archive([{ path: 'bin/bench', mode: 0o100755, bytes: readFileSync(program) }]);
+  const processes = join(BUILD, 'process');
+  buildProcess(processes);
+  const file = (path, source) => ({ path, mode: 0o100755, bytes: readFileSync(source) });
+  const added = archive([file('bin/bench', program), file('bin/process', processes)]);
   const path = join(BUILD, 'initrd.cpio');
   writeFileSync(path, Buffer.concat([readFileSync(PLAIN_INITRD), added]));
   return path;
@@ -92,6 +96,9 @@ export function bareProgram(name, scale) {
 }
 
 // ---- children ----
+
+/** A program that takes longer has gone wrong. */
+const RUN_MS_MAX = 900_000;
 
 const children = new Set();
 process.on('exit', () => {
@@ -116,8 +123,10 @@ export function finished(program, args, options = {}) {
     const [out, err] = [[], []];
     child.stdout.on('data', (data) => out.push(data));
     child.stderr.on('data', (data) => err.push(data));
+    const timer = setTimeout(() => child.kill('SIGKILL'), RUN_MS_MAX);
     child.on('error', reject);
     child.on('close', (code, signal) => {
+      clearTimeout(timer);
       if (code === 0) return resolve(Buffer.concat(out).toString());
       const said = Buffer.concat(err).toString().trim().split('\n').slice(-5).join('\n');
       reject(new Error(`${program} ended with ${code ?? signal}: ${said}`));

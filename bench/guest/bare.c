@@ -1,5 +1,5 @@
-// The integer programs without a kernel: NAME and SCALE are compiled in, the checksum is left in X20, and the machine is
-// turned off by PSCI (DEN0022, "SYSTEM_OFF"). The MMU is on, with RAM where it is, because that is how programs run.
+// The integer programs without a kernel: NAME and SCALE are compiled in, the checksum is left in X20, and the machine
+// is turned off by PSCI (DEN0022, "SYSTEM_OFF"). The MMU is on, with RAM where it is, because that is how programs run.
 #include "bench.h"
 
 #define PASTE(name) name##_work

@@ -1,5 +1,5 @@
-// One random cycle through memory: every load depends on the one before it, and pages are never touched in order. Through
-// 1 MiB, which the translations that an emulator keeps can cover, and through 16 MiB, which they may not.
+// One random cycle through memory: every load depends on the one before it, and pages are never touched in order.
+// Through 1 MiB, which the translations that an emulator keeps can cover, and through 16 MiB, which they may not.
 #include "bench.h"
 
 #define NEAR_NODES (1u << 14)

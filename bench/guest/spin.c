@@ -1,5 +1,5 @@
-// As many threads as CPUs, each on its own CPU, that work a little and wait for each other without the kernel's help, as
-// kernels wait for locks.
+// As many threads as CPUs, each on its own CPU, that work a little and wait for each other without the kernel's help,
+// as kernels wait for locks.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>

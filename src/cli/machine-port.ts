@@ -10,6 +10,7 @@ export interface MachineRequest {
   readonly cpus?: number;
   readonly memoryBytes?: number;
   readonly cpu?: 'full' | 'cortex-a57';
+  readonly el2?: boolean;
   readonly gic?: 2 | 3;
   readonly sdei?: false | { readonly version?: '1.0' | '1.1'; readonly profile?: 'spec' | 'tf-a' };
   /** Disks, in order; the command owns their files. */

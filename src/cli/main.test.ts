@@ -17,7 +17,7 @@ describe('the request for a machine', () => {
   it('carries every option', async () => {
     const host = new FakeHost(() => 'poweroff');
     host.files.set('rd', Uint8Array.of(1)).set('tree', Uint8Array.of(2));
-    const options = '--initrd rd --dtb tree --cpus 4 --memory 2G --cpu cortex-a57 --gic 2 --append';
+    const options = '--initrd rd --dtb tree --cpus 4 --memory 2G --cpu cortex-a57 --el2 on --gic 2 --append';
     await main([...RUN, ...options.split(' '), '-v quiet'], host, '1');
     expect(host.requests[0]).toMatchObject({
       initrd: Uint8Array.of(1),
@@ -25,6 +25,7 @@ describe('the request for a machine', () => {
       cpus: 4,
       memoryBytes: 2 ** 31,
       cpu: 'cortex-a57',
+      el2: true,
       gic: 2,
       append: '-v quiet',
     });
@@ -86,6 +87,7 @@ describe('mistakes: exit 2 and one message that says what to do', () => {
       [...RUN, '--cpus', cpus],
       new RegExp(`--cpus '${cpus}': this machine has 1 to 8 CPUs\\. Give a number`),
     ]),
+    ['no such EL2', [...RUN, '--el2', 'yes'], /--el2 'yes': no such value. Known: on, off/],
     ['no such GIC', [...RUN, '--gic', '4'], /--gic '4': no such interrupt controller/],
     ['neither on nor off', [...RUN, '--sdei', 'maybe'], /--sdei 'maybe': no such value\. Known: on, off/],
     ['no such version of SDEI', [...RUN, '--sdei-version', '2.0'], /--sdei-version '2\.0': .*Known: 1\.0, 1\.1/],

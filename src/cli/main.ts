@@ -29,6 +29,7 @@ interface RunFlags extends SourceFlags, TraceFlags, TablesFlags {
   readonly cpus: string;
   readonly memory: string;
   readonly cpu: string;
+  readonly el2?: string;
   readonly gic?: string;
   readonly sdei?: string;
   readonly sdeiVersion?: string;
@@ -74,6 +75,12 @@ function parseGic(version: string): 2 | 3 {
   throw new UsageError('E_GIC', `--gic '${version}': no such interrupt controller. Known: 2, 3.`);
 }
 
+function parseEl2(text: string | undefined): boolean | undefined {
+  if (text === undefined) return undefined;
+  if (text === 'on' || text === 'off') return text === 'on';
+  throw new UsageError('E_EL2', `--el2 '${text}': no such value. Known: on, off.`);
+}
+
 /** One of the known values of an option, or undefined where it was not given. */
 function oneOf<T extends string>(option: string, value: string | undefined, known: readonly T[]): T | undefined {
   const found = known.find((name) => name === value);
@@ -113,6 +120,7 @@ function machineRequest(flags: RunFlags, host: Host): MachineRequest {
     cpus: parseCpus(flags.cpus),
     memoryBytes: parseSize('--memory', flags.memory),
     cpu: parseCpu(flags.cpu),
+    el2: parseEl2(flags.el2),
     gic: flags.gic === undefined ? undefined : parseGic(flags.gic),
     sdei: parseSdei(flags),
     watchdog: parseWatchdog(flags.watchdog),
@@ -216,6 +224,7 @@ function buildProgram(host: Host, version: string, done: (exitCode: number) => v
     .option('--cpus <N>', 'number of CPUs', '1')
     .option('--memory <SIZE>', 'RAM, e.g. 512M or 2G', DEFAULT_MEMORY)
     .option('--cpu <NAME>', 'full or cortex-a57', 'full')
+    .option('--el2 <ON>', 'EL2, where the kernel is entered then: on or off (default: off)')
     .option('--gic <VERSION>', 'interrupt controller GICv2 or GICv3: 2 or 3 (default: 3)')
     .option('--sdei <ON>', "the firmware's Software Delegated Exception Interface: on or off (default: on)")
     .option('--sdei-version <VERSION>', 'version it reports: 1.0 or 1.1 (default: 1.0)')

@@ -40,7 +40,7 @@ export interface Implementation {
 }
 
 /** Steps after which a case is given up. */
-export const CASE_STEPS_MAX = 100_000;
+export const CASE_STEPS_MAX = 40_000;
 
 /** A machine with the dispatcher, at its start. */
 interface Bench {

@@ -67,6 +67,8 @@ export class HostedCode {
   /** Takes one step of the PE, whose PC is in the range of hosted code, and returns 1. @throws HostedError */
   step(pe: Pe): 1 {
     this.oneStep(pe);
+    // An exception of this step has nothing of machine code to divert: the first access behind it must not be.
+    pe.s.set32(PE_DERIVED.diverted, 0);
     return 1;
   }
   private oneStep(pe: Pe): void {

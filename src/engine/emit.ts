@@ -2,7 +2,7 @@ import type { Block, Fragment, IrNode } from '../ir/types.ts';
 import { emitControl } from './emit/control.ts';
 import { type Emission, IP, type ShapeLayout } from './emit/emission.ts';
 import { emitFlags } from './emit/flags.ts';
-import { emitFloat } from './emit/float.ts';
+import { emitFloat, emitFloatLane } from './emit/float.ts';
 import { emitLoad, emitStore } from './emit/memory.ts';
 import { emitOperator } from './emit/operators.ts';
 import { emitState, pushImmediate, pushPc } from './emit/registers.ts';
@@ -41,6 +41,7 @@ export class HandlerEmitter implements Emission {
   readonly layout: ShapeLayout;
   readonly fragment: Fragment;
   private readonly locals = new Map<number, number>();
+  private readonly floats = new Map<number, number>();
   private readonly uses = new Map<number, Uses>();
   private readonly home = new Map<number, Block>();
 
@@ -98,7 +99,7 @@ export class HandlerEmitter implements Emission {
       this.expression(node);
     } else {
       this.effect(node);
-      if (node.ty === 'none') return;
+      if (node.ty === 'none' || this.floats.has(node.id)) return;
       if (!uses) {
         this.code.op(OP.drop);
         return;
@@ -111,8 +112,20 @@ export class HandlerEmitter implements Emission {
 
   value(node: IrNode): void {
     const local = this.locals.get(node.id);
+    const float = this.floats.get(node.id);
     if (local !== undefined) this.code.get(local);
+    else if (float !== undefined)
+      this.code.get(float).op(node.ty === 'i64' ? OP.i64_reinterpret_f64 : OP.i32_reinterpret_f32);
     else this.expression(node);
+  }
+  floatLocal(node: IrNode): number | undefined {
+    return this.floats.get(node.id);
+  }
+  setFloatLocal(node: IrNode, local: number): void {
+    this.floats.set(node.id, local);
+  }
+  isLazy(node: IrNode): boolean {
+    return !this.locals.has(node.id) && !this.floats.has(node.id);
   }
 
   /** Nodes that need not be written, because whoever uses them does without. */
@@ -141,7 +154,7 @@ export class HandlerEmitter implements Emission {
         pushPc(this);
         return;
       default:
-        if (!emitFlags(this, node)) emitOperator(this, node);
+        if (!emitFlags(this, node) && !emitFloatLane(this, node)) emitOperator(this, node);
     }
   }
 

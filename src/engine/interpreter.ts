@@ -10,6 +10,7 @@ import {
 import type { Builder } from '../ir/builder.ts';
 import type { Clause } from '../isa/clause.ts';
 import type { Decoder } from '../isa/decoder.ts';
+import { useHostFloat } from './float/module.ts';
 import { type GuestMemory, PAGE_BYTES } from './memory.ts';
 import {
   HANDLER_PAGE_END,
@@ -98,6 +99,7 @@ export class Interpreter {
     env.slowLoad = host.slowLoad.bind(host) as WebAssembly.ImportValue;
     env.slowStore = host.slowStore.bind(host) as WebAssembly.ImportValue;
     for (const [name, f] of Object.entries(host.helpers)) env[name] = f as WebAssembly.ImportValue;
+    useHostFloat(env);
     env.hot = ((record: number) => options.regions !== false && this.regions.hot(record)) as WebAssembly.ImportValue;
     this.imports = { env };
     this.shapes = new Shapes({
@@ -114,6 +116,7 @@ export class Interpreter {
     env.flags = loop.flags as WebAssembly.ImportValue;
     env.load = loop.load as WebAssembly.ImportValue;
     env.store = loop.store as WebAssembly.ImportValue;
+    env.hostFloat = loop.hostFloat as WebAssembly.ImportValue;
     this.regions = new Regions({
       memory: this.memory,
       decoder: () => this.decoder,

@@ -7,6 +7,7 @@ import {
   PE_STATE,
 } from '../arch/pestate.ts';
 import { countArrival } from './emit/control.ts';
+import { pushFastPossible } from './emit/float.ts';
 import { SLOW_TYPE } from './emit/memory.ts';
 import { HANDLER_TYPE } from './emit.ts';
 import { HANDLERS_MAX, RECORD_COUNT, RECORD_PAGE_BYTES, REGIONS_MAX } from './records.ts';
@@ -134,6 +135,16 @@ function access(slow: number, flags: number): Uint8Array {
   return c.finish();
 }
 
+/** Type of `hostFloat`: PE block to 0 or 1. */
+export const HOST_FLOAT_TYPE: FuncType = { params: ['i32'], results: ['i32'] };
+
+/** Whether the host's arithmetic may be used; see `pushFastPossible`. */
+function hostFloatFunction(): Uint8Array {
+  const code = new CodeWriter(1);
+  pushFastPossible({ code });
+  return code.finish();
+}
+
 /** The module with the run loop and the handlers that are not instructions. */
 export function runLoopModule(): Uint8Array {
   const module = new ModuleWriter({ tableEntries: HANDLERS_MAX + REGIONS_MAX });
@@ -147,5 +158,6 @@ export function runLoopModule(): Uint8Array {
   const flags = module.ownFunc(FLAGS_NTH);
   module.func('load', ACCESS_TYPE, access(slowLoad, flags));
   module.func('store', ACCESS_TYPE, access(slowStore, flags));
+  module.func('hostFloat', HOST_FLOAT_TYPE, hostFloatFunction());
   return module.finish();
 }

@@ -3,17 +3,9 @@ import type { Symbols } from '../debug/symbols/symbols.ts';
 import type { Machine } from '../machine/machine.ts';
 import { Explorer } from './explorer.ts';
 import { pairs, pointsOf, shardOf, singles } from './plan.ts';
-import { type Coverage, coverageOf, type ExploreReport, reportOf } from './report.ts';
+import { type ExploreReport, headOf, reportOf, type UnitResult } from './report.ts';
 import { type ScheduleCoverage, Schedules } from './schedules.ts';
 import type { Case, CaseResult, ExploreOptions } from './types.ts';
-
-/** What became of all cases of a point. */
-export interface UnitResult {
-  readonly point: number;
-  readonly results: readonly CaseResult[];
-  /** Second events were drawn, not all tried. */
-  readonly pairsDrawn: boolean;
-}
 
 /** Two results of one case are the same run. */
 function sameResult(a: CaseResult, b: CaseResult): boolean {
@@ -40,7 +32,7 @@ export function runPoint(explorer: Explorer, point: number): UnitResult {
   const results = singles(explorer, at).map((single) => runChecked(explorer, single, twice));
   const second = pairs(explorer, at);
   for (const pair of second.cases) results.push(runChecked(explorer, pair, false));
-  return { point, results, pairsDrawn: second.drawn };
+  return { point: at, place: explorer.name(at.pc), results, pairsDrawn: second.drawn };
 }
 
 /**
@@ -91,29 +83,25 @@ export interface ExploreWatch {
 export function explore(machine: Machine, options: ExploreOptions, watch: ExploreWatch = {}): ExploreReport {
   const explorer = new Explorer(machine, options, watch.symbols);
   try {
-    const results: CaseResult[] = [];
-    const hear = (result: CaseResult): boolean => {
-      results.push(result);
-      return watch.onResult?.(result) !== false;
-    };
-    let goOn = true;
-    let pairsDrawn = 0;
-    let schedules: ScheduleCoverage | undefined;
+    const hear = (result: CaseResult): boolean => watch.onResult?.(result) !== false;
     const all = pointsOf(explorer);
-    const points = watch.shard ? shardOf(all, watch.shard.index, watch.shard.of) : all;
-    const tried: number[] = [];
-    if (explorer.events.length > 0) {
-      for (const point of points) {
-        if (!goOn) break;
-        const unit = runPoint(explorer, point);
-        tried.push(point);
-        if (unit.pairsDrawn) pairsDrawn++;
-        for (const result of unit.results) goOn = hear(result) && goOn;
-      }
+    const wanted = watch.shard ? shardOf(all, watch.shard.index, watch.shard.of) : all;
+    const units: UnitResult[] = [];
+    const scheduled: CaseResult[] = [];
+    let goOn = true;
+    for (const point of explorer.events.length > 0 ? wanted : []) {
+      if (!goOn) break;
+      const unit = runPoint(explorer, point);
+      units.push(unit);
+      for (const result of unit.results) goOn = hear(result) && goOn;
     }
-    if (goOn && options.schedules) schedules = runSchedules(explorer, hear);
-    const coverage: Coverage = coverageOf(explorer, results, { tried, wanted: points, pairsDrawn, schedules });
-    return reportOf(explorer, results, coverage);
+    let schedules: ScheduleCoverage | undefined;
+    if (goOn && options.schedules)
+      schedules = runSchedules(explorer, (result) => {
+        scheduled.push(result);
+        return hear(result);
+      });
+    return reportOf(headOf(explorer, all.length), { units, wanted: wanted.length, scheduled, schedules });
   } finally {
     explorer.close();
   }

@@ -53,7 +53,7 @@ export class Explorer {
   readonly baseline: Baseline;
   readonly frozen: boolean;
   private readonly comparison: Comparison;
-  private readonly compared: boolean;
+  readonly compared: boolean;
   private readonly ends: Ends;
   private readonly stuck: StuckAnalysis;
   private readonly start: Snapshot;
@@ -209,7 +209,8 @@ export class Explorer {
       return this.judge(attempt, ending);
     } catch (error) {
       if (!(error instanceof HostedError)) throw error;
-      return this.result(attempt, 'error', error.message);
+      // Room for so many yields is only used up by a loop.
+      return this.result(attempt, error.code === 'E_HOSTED_YIELDS' ? 'suspected livelock' : 'error', error.message);
     }
   }
 

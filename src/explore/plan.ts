@@ -4,12 +4,6 @@ import type { Explorer } from './explorer.ts';
 import { drawn } from './random.ts';
 import type { Case, Injection, Point } from './types.ts';
 
-/** What is tried at one boundary. */
-export interface Unit {
-  /** Index of the point. */
-  readonly point: number;
-}
-
 /** The boundaries that are tried, in order: all of the window, or those that were drawn. */
 export function pointsOf({ baseline, options }: Explorer): readonly number[] {
   const { sample } = options;

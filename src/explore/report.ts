@@ -2,7 +2,7 @@
 import type { Explorer } from './explorer.ts';
 import { type ExploreLimits, LIMITS } from './limits.ts';
 import type { ScheduleCoverage } from './schedules.ts';
-import { type CaseResult, GOOD_OUTCOMES, OUTCOMES, type OutcomeKind } from './types.ts';
+import { type CaseResult, GOOD_OUTCOMES, OUTCOMES, type OutcomeKind, type Point } from './types.ts';
 
 /** Results that have outcome and kind in common. */
 export interface ResultKind {
@@ -45,93 +45,108 @@ export interface Coverage {
   readonly notCovered: readonly NotCovered[];
 }
 
-/** What a campaign found. */
-export interface ExploreReport {
+/** What is the same for all parts of a campaign. */
+export interface CampaignHead {
   readonly window: {
     readonly startSteps: number;
     readonly closeStep: number;
     readonly endStep: number;
+    /** Why the undisturbed run ended there: `limit` for a number of steps. */
     readonly end: string;
+    /** The limit that closed it. */
+    readonly cut: keyof ExploreLimits | null;
   };
+  readonly boundaries: number;
   readonly events: readonly string[];
+  readonly frozen: boolean;
+  readonly compared: boolean;
+  /** Boundaries that are to be tried of those in the window, by all parts together. */
+  readonly chosen: number;
+  readonly limits: ExploreLimits;
+}
+
+/** What became of all cases of a point. */
+export interface UnitResult {
+  readonly point: Point;
+  /** Name of the boundary. */
+  readonly place: string;
+  readonly results: readonly CaseResult[];
+  /** Second events were drawn, not all tried. */
+  readonly pairsDrawn: boolean;
+}
+
+/** What was run of a campaign. */
+export interface CampaignParts {
+  readonly units: readonly UnitResult[];
+  /** Boundaries that this part, or these parts, were to try. */
+  readonly wanted: number;
+  readonly scheduled: readonly CaseResult[];
+  readonly schedules: ScheduleCoverage | undefined;
+}
+
+/** What a campaign found. */
+export interface ExploreReport extends CampaignHead {
   readonly coverage: Coverage;
   /** Failures first, the most frequent of an outcome first. */
   readonly kinds: readonly ResultKind[];
-  readonly limits: ExploreLimits;
-  /** Every result, in the order of points. */
+  /** Every result: by point, then schedules. */
   readonly results: readonly CaseResult[];
-}
-
-/** What was tried and what not. */
-export interface TriedPoints {
-  readonly tried: readonly number[];
-  readonly wanted: readonly number[];
-  readonly pairsDrawn: number;
-  readonly schedules: ScheduleCoverage | undefined;
 }
 
 /** Whether the result is one that somebody has to look at. */
 export const isFailure = ({ outcome }: Pick<CaseResult, 'outcome'>): boolean => !GOOD_OUTCOMES.has(outcome);
 
-function notCoveredOf(explorer: Explorer, { tried, wanted, pairsDrawn, schedules }: TriedPoints): NotCovered[] {
-  const { baseline, options, limits, events } = explorer;
+function notCoveredOf(head: CampaignHead, { units, wanted, schedules }: CampaignParts): NotCovered[] {
+  const { limits, window, events, boundaries, chosen } = head;
   const found: NotCovered[] = [];
   const byLimit = (limit: keyof ExploreLimits, text: string): void =>
     void found.push({ limit, text: `${text} (${limit} ${limits[limit]}). ${LIMITS[limit].advice}` });
-  if (baseline.cut) byLimit(baseline.cut, 'The window was closed by a limit');
-  const total = baseline.points.length;
-  if (events.length > 0 && wanted.length < total)
-    found.push({
-      text: `${total - wanted.length} of ${total} boundaries are left to ${options.sample ? 'other draws' : 'other shards'}.`,
-    });
-  if (events.length > 0 && tried.length < wanted.length)
-    found.push({ text: `${wanted.length - tried.length} boundaries were not reached: the campaign was broken off.` });
+  if (window.cut) byLimit(window.cut, 'The window was closed by a limit');
+  if (events.length > 0) {
+    if (chosen < boundaries) found.push({ text: `${boundaries - chosen} of ${boundaries} boundaries were not drawn.` });
+    if (wanted < chosen) found.push({ text: `${chosen - wanted} of ${chosen} boundaries belong to other shards.` });
+    if (units.length < wanted)
+      found.push({ text: `${wanted - units.length} boundaries were not reached: the campaign was broken off.` });
+  }
+  const pairsDrawn = units.filter((unit) => unit.pairsDrawn).length;
   if (pairsDrawn > 0) byLimit('pairsMax', `At ${pairsDrawn} boundaries not every second event was tried`);
   if (schedules && schedules.left > 0) byLimit('schedulesMax', `${schedules.left} schedules were not tried`);
   if (schedules && schedules.cut > 0)
     byLimit('scheduleStepsMax', `${schedules.cut} schedules were followed only for so many steps`);
-  if (!explorer.frozen) found.push({ text: 'Injected time is counted: end states were not compared.' });
+  if (!head.compared)
+    found.push({ text: 'End states were not compared: only what the guest and the checks say counts.' });
   return found;
 }
 
-/** Numbers of what was tried. */
-export function coverageOf(explorer: Explorer, results: readonly CaseResult[], tried: TriedPoints): Coverage {
-  const { points } = explorer.baseline;
+function coverageOf(head: CampaignHead, parts: CampaignParts, results: readonly CaseResult[]): Coverage {
   let [atOnce, later, undelivered] = [0, 0, 0];
   const elsewhere: number[] = [];
-  for (const { case: of, delivered, outcome } of results) {
-    if (of.injections.length !== 1 || of.point === undefined) continue;
-    const [injection] = of.injections;
-    const [first] = delivered;
-    if (!first) {
-      if (outcome !== 'refused') undelivered++;
-    } else if (first.step !== injection!.step) later++;
-    else {
-      atOnce++;
-      const point = points[of.point]!;
-      if (first.pe === point.pe && first.pc !== point.pc) elsewhere.push(of.point);
+  for (const { point, results: ofPoint } of parts.units) {
+    for (const { case: of, delivered, outcome } of ofPoint) {
+      if (of.injections.length !== 1) continue;
+      const [first] = delivered;
+      if (!first) {
+        if (outcome !== 'refused') undelivered++;
+      } else if (first.step !== point.step) later++;
+      else {
+        atOnce++;
+        if (first.pe === point.pe && first.pc !== point.pc) elsewhere.push(point.index);
+      }
     }
   }
   return {
-    boundaries: points.length,
-    wanted: tried.wanted.length,
-    tried: tried.tried.length,
+    boundaries: head.boundaries,
+    wanted: parts.wanted,
+    tried: parts.units.length,
     cases: results.length,
     atOnce,
     later,
     undelivered,
     elsewhere,
     converged: results.filter(({ converged }) => converged).length,
-    schedules: tried.schedules,
-    notCovered: notCoveredOf(explorer, tried),
+    schedules: parts.schedules,
+    notCovered: notCoveredOf(head, parts),
   };
-}
-
-/** Where a case put its first event, by name: the function without its offset. */
-export function placeOf(explorer: Explorer, { case: of }: CaseResult): string {
-  const point = of.point === undefined ? undefined : explorer.baseline.points[of.point];
-  if (!point) return of.switches.length > 0 ? 'schedules' : 'the machine';
-  return explorer.name(point.pc);
 }
 
 /** Results grouped by outcome and kind, failures first. */
@@ -160,16 +175,27 @@ export function kindsOf(results: readonly CaseResult[], place: (result: CaseResu
   });
 }
 
-/** The whole report. */
-export function reportOf(explorer: Explorer, results: readonly CaseResult[], coverage: Coverage): ExploreReport {
-  const { baseline, events, limits } = explorer;
-  const { end, startSteps, closeStep } = baseline;
+/** What is the same for all parts of the campaign of an explorer. */
+export function headOf(explorer: Explorer, chosen: number): CampaignHead {
+  const { baseline, events, limits, frozen, compared } = explorer;
+  const { end, startSteps, closeStep, cut } = baseline;
   return {
-    window: { startSteps, closeStep, endStep: end.step, end: end.reason },
+    window: { startSteps, closeStep, endStep: end.step, end: end.reason, cut: cut ?? null },
+    boundaries: baseline.points.length,
     events: events.map(({ name }) => name),
-    coverage,
-    kinds: kindsOf(results, (result) => placeOf(explorer, result)),
+    frozen,
+    compared,
+    chosen,
     limits,
-    results,
   };
+}
+
+/** The whole report, from what was run in whatever order. */
+export function reportOf(head: CampaignHead, parts: CampaignParts): ExploreReport {
+  const units = [...parts.units].sort((a, b) => a.point.index - b.point.index);
+  const results = [...units.flatMap((unit) => unit.results), ...parts.scheduled];
+  const places = new Map(units.map(({ point, place }) => [point.index, place]));
+  const place = ({ case: of }: CaseResult): string => places.get(of.point ?? -1) ?? 'schedules';
+  const coverage = coverageOf(head, { ...parts, units }, results);
+  return { ...head, coverage, kinds: kindsOf(results, place), results };
 }

@@ -156,18 +156,21 @@ export class StuckAnalysis {
   /** Where the guest is while it goes nowhere. */
   private sample(): { readonly text: string; readonly instructions: number } {
     const { machine, symbols } = this;
-    const seen = new Map<number, Set<bigint>>();
+    const seen = new Map<number, Map<string, bigint>>();
     const off = machine.on('step', (pe, pc) => {
-      const pcs = seen.get(pe) ?? new Set();
-      seen.set(pe, pcs.add(pc));
+      const pcs = seen.get(pe) ?? new Map<string, bigint>();
+      seen.set(pe, pcs);
+      // Each round of a loop in hosted code has yields of its own.
+      pcs.set(isHosted(pc) ? (machine.hosted!.describe(pc) ?? '').replace(/, yield \d+$/, '') : `${pc}`, pc);
     });
     machine.run({ steps: SAMPLE_STEPS });
     off();
+    const nameOf = (pc: bigint): string => placeName(machine, symbols, pc).replace(/\+0x[0-9a-f]+$/, '');
     let instructions = 0;
     const texts: string[] = [];
     for (const [pe, pcs] of [...seen].sort(([a], [b]) => a - b)) {
       instructions += pcs.size;
-      const names = new Set([...pcs].map((pc) => placeName(machine, symbols, pc).replace(/\+0x[0-9a-f]+$/, '')));
+      const names = new Set([...pcs].map(([key, pc]) => (isHosted(pc) ? key : nameOf(pc))));
       const listed = [...names].slice(0, NAMES_MAX).join(', ');
       const more = names.size > NAMES_MAX ? `, and ${names.size - NAMES_MAX} more` : '';
       texts.push(`PE ${pe} loops in ${listed}${more} (${pcs.size} instructions)`);

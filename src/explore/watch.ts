@@ -55,6 +55,7 @@ export class Watch implements TraceSink {
   /** Events that were accepted and not delivered yet, with their PE. */
   private waiting: { readonly event: number; readonly pe: number }[] = [];
   private line = '';
+  private lineReported = false;
   private tail = '';
   private expected: { readonly regex: RegExp; readonly seen: () => void } | undefined;
   private startSteps = 0;
@@ -109,6 +110,7 @@ export class Watch implements TraceSink {
   begin(startSteps: number): void {
     this.console = '';
     this.line = '';
+    this.lineReported = false;
     this.expected = undefined;
     this.trouble = undefined;
     this.delivered.length = 0;
@@ -165,11 +167,15 @@ export class Watch implements TraceSink {
       if (this.console.length < CONSOLE_CHARS_MAX) this.console += c;
       this.onText?.(c);
       this.look(c);
-      if (c === '\n') this.line = '';
-      else if (this.line.length < LINE_CHARS_MAX) this.line += c;
-      if (c === '\n' || this.trouble) continue;
+      if (c === '\n') {
+        this.line = '';
+        this.lineReported = false;
+      } else if (this.line.length < LINE_CHARS_MAX) this.line += c;
+      if (c === '\n' || this.trouble || this.lineReported) continue;
       const found = this.patterns.find(({ regex }) => regex.test(this.line));
-      if (found) this.report({ kind: found.kind, text: this.line, by: 'console' });
+      if (!found) continue;
+      this.lineReported = true;
+      this.report({ kind: found.kind, text: this.line, by: 'console' });
     }
   }
   private look(c: string): void {

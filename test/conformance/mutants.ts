@@ -217,7 +217,7 @@ export const MUTANTS: readonly Mutant[] = [
     "UNREGISTER: ' -  0  0  4! 4  4  '",
     'SDEI_EVENT_UNREGISTER in the handler gives PENDING and leaves status 4',
   ),
-  other('states', '  0  1  3  ', '  0  1  1  ', 'the status in the handler is 7'),
+  other('states', ',  0  1  3 ', ',  0  1  1 ', 'the status in the handler is 7'),
   other('states', "'     -  3  =  -  7  =  '", "'     -  3  -  -  7  =  '", 'SDEI_EVENT_ENABLE makes status 3'),
   other(
     'states',

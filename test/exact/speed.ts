@@ -44,6 +44,38 @@ loop:   fadd    d2, d2, d0
         add     v4.4s, v4.4s, v2.4s
         add     x1, x1, #1
         b       loop`,
+  'fused multiply-add': `
+        mov     x0, #3 << 20
+        msr     CPACR_EL1, x0
+        isb
+        fmov    d0, #0.5
+        fmov    d1, #1.25
+        fmov    d5, #3.0
+        fdiv    d0, d0, d5
+        fdiv    d1, d1, d5
+loop:   fmadd   d2, d2, d0, d1
+        fmadd   d3, d2, d2, d0
+        fmsub   d4, d3, d2, d1
+        fdiv    d6, d3, d5
+        add     x1, x1, #1
+        b       loop`,
+  vectors: `
+        ${MMU_ON}
+        mov     x0, #3 << 20
+        msr     CPACR_EL1, x0
+        isb
+        ldr     x5, =0x40200000
+loop:   and     x2, x1, #0x7e0
+        add     x3, x5, x2
+        ldp     q0, q1, [x3]
+        cmeq    v2.16b, v0.16b, #0
+        orr     v3.16b, v2.16b, v1.16b
+        umaxp   v3.4s, v3.4s, v2.4s
+        fmov    x4, d3
+        stp     q0, q3, [x3]
+        add     x1, x1, #32
+        b       loop
+        .ltorg`,
   device: `
         ldr     x5, =0x09000000
 loop:   ldr     w1, [x5, #0x18]

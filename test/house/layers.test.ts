@@ -17,6 +17,7 @@ const LAYERS = [
   'debug',
   'explore',
   'conformance',
+  'experiments',
   'cli',
 ] as const;
 

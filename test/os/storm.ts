@@ -23,9 +23,16 @@ const EVENTS: readonly (readonly bigint[])[] = [
 ];
 const SHARED: ReadonlySet<bigint> = new Set([3002n, 3003n]);
 const STEPS_MAX = 1_000_000;
+/** Times that the same ring of waiting CPUs must be found, 2,000 steps apart. */
+const RING_ROUNDS = 20;
 
 type Action =
-  | { readonly kind: 'register' | 'enable' | 'disable' | 'unregister'; readonly event: bigint }
+  | {
+      readonly kind: 'register' | 'enable' | 'disable' | 'unregister';
+      readonly event: bigint;
+      /** Compare with the firmware afterwards, which keeps CPUs from coming and going for a while. */
+      readonly compare: boolean;
+    }
   | { readonly kind: 'off' | 'on'; readonly pe: number }
   | { readonly kind: 'sleep' | 'freeze' };
 
@@ -38,6 +45,8 @@ export interface Storm {
   readonly actions: readonly (readonly Action[])[];
 }
 
+const KINDS = ['register', 'enable', 'enable', 'disable', 'unregister'] as const;
+
 /** The storm of a number. */
 export function stormOf(seed: number): Storm {
   const rng = new Rng(seed);
@@ -47,15 +56,14 @@ export function stormOf(seed: number): Storm {
     const own = Array.from({ length: 14 }, (): Action => {
       const roll = rng.below(10);
       const event = rng.pick(events);
-      if (roll < 5 || (thread > 0 && roll < 9))
-        return { kind: rng.pick(['register', 'enable', 'enable', 'disable', 'unregister'] as const), event };
+      if (roll < 5 || (thread > 0 && roll < 9)) return { kind: rng.pick(KINDS), event, compare: rng.percent(40) };
       if (roll === 9) return { kind: cpus === 1 ? 'freeze' : 'sleep' };
       return { kind: rng.percent(50) ? 'off' : 'on', pe: 2 + rng.below(Math.max(1, cpus - 2)) };
     });
     return [
       ...events.flatMap((event): Action[] => [
-        { kind: 'register', event },
-        { kind: 'enable', event },
+        { kind: 'register', event, compare: false },
+        { kind: 'enable', event, compare: true },
       ]),
       ...own,
     ];
@@ -66,10 +74,11 @@ export function stormOf(seed: number): Storm {
 /** What a thread believes of its events. */
 type Belief = Map<bigint, 'registered' | 'enabled' | 'leaving'>;
 
-function* attempt(cpu: Cpu, client: SdeiClient, belief: Belief, kind: Action['kind'], event: bigint): Hosted {
+function* attempt(cpu: Cpu, client: SdeiClient, belief: Belief, action: Action): Hosted {
+  if (!('event' in action)) return;
+  const { kind: call, event } = action;
   const was = belief.get(event);
   const expectations = { register: was ? [ERRNO.EBUSY] : [0n], enable: was ? [0n] : [ERRNO.EINVAL] };
-  const call = kind as 'register' | 'enable' | 'disable' | 'unregister';
   const result = call === 'register' ? yield* client.register(cpu, event, 'handler') : yield* client[call](cpu, event);
   let expected: readonly bigint[] = call === 'register' ? expectations.register : expectations.enable;
   if (was === 'leaving' && call !== 'register') expected = [0n, ERRNO.EPERM, ERRNO.EINPROGRESS];
@@ -79,7 +88,7 @@ function* attempt(cpu: Cpu, client: SdeiClient, belief: Belief, kind: Action['ki
     if (result === 0n) belief.delete(event);
     else if (result === ERRNO.EINPROGRESS) belief.set(event, 'leaving');
   } else if (result === 0n && was !== 'leaving') belief.set(event, call === 'enable' ? 'enabled' : 'registered');
-  yield* compare(cpu, belief, event);
+  if (action.compare) yield* compare(cpu, belief, event);
 }
 
 /** The firmware has what the thread believes, on every CPU that is up. */
@@ -87,7 +96,10 @@ function* compare(cpu: Cpu, belief: Belief, event: bigint): Hosted {
   const believed = belief.get(event);
   if (believed === 'leaving') return;
   const expected = believed === 'enabled' ? 3n : believed ? 1n : 0n;
+  const { hotplug } = cpu.kernel.words;
+  yield* cpu.mutexLock(hotplug);
   const found = yield* cpu.callOn('status', event);
+  yield* cpu.mutexUnlock(hotplug);
   const wrong = found.findIndex((s) => s !== undefined && (s & 3n) !== expected);
   if (wrong >= 0) yield* cpu.print(`event ${event} on CPU ${wrong}: status ${found[wrong]}, not ${expected}\n`);
 }
@@ -114,7 +126,7 @@ function* act(cpu: Cpu, client: SdeiClient, belief: Belief, action: Action): Hos
       return;
     }
     default:
-      return yield* attempt(cpu, client, belief, action.kind, action.event);
+      return yield* attempt(cpu, client, belief, action);
   }
 }
 
@@ -201,13 +213,17 @@ export function runStorm(storm: Storm, variants: SdeiVariants = {}): string | un
     schedule: { kind: 'random', seed: storm.seed, stepsMax: storm.turnMax },
   });
   const { machine } = run;
+  let before: string | undefined;
+  let rounds = 0;
   let pending: ReadonlyMap<string, number> | undefined;
   try {
     for (;;) {
       const { reason } = machine.run({ steps: 2000 });
       if (!pending && run.text().startsWith('ready')) pending = rain(machine, storm);
       const ring = deadlock(machine);
-      if (ring) return `deadlock: ${ring}`;
+      rounds = ring !== undefined && ring === before ? rounds + 1 : 0;
+      before = ring;
+      if (rounds === RING_ROUNDS) return `deadlock: ${ring}`;
       if (reason !== 'limit') return reason === 'poweroff' ? verdict() : `the machine ended by ${reason}`;
       if (machine.steps > STEPS_MAX) return `no end after ${STEPS_MAX} steps; console: ${run.text()}`;
     }

@@ -8,12 +8,15 @@ import type { ItsHost } from './its/its.ts';
 import { LPI_END, LPI_FIRST } from './its/limits.ts';
 import type { Lpis } from './its/lpis.ts';
 import { GICD_CTLR } from './maps.ts';
+import { VirtualInterface } from './virtual.ts';
 
 /** What the GIC needs from its surroundings. */
 export interface Gicv3Host {
   readonly report: Report;
   /** Called when, and only when, the IRQ or FIQ input of a PE changed. */
   readonly signal: (pe: number, irq: boolean, fiq: boolean) => void;
+  /** Called when the virtual IRQ or FIQ of a PE changed. */
+  readonly signalVirtual?: (pe: number, irq: boolean, fiq: boolean) => void;
   /** The state of a PE now. */
   readonly context: (pe: number) => IccContext;
   /** Memory and time for LPIs and the ITS; without it there are neither. */
@@ -30,6 +33,8 @@ export interface Gicv3Options {
   readonly securityStates: 1 | 2;
   /** Implemented bits of priority: 4 to 8, at least 5 with two security states. Default 5, as GIC-500 and later. */
   readonly priorityBits?: number;
+  /** The PEs have EL2, and with it a virtual CPU interface each. Default false. */
+  readonly virtualization?: boolean;
   /** Number of SPIs: a multiple of 32 up to 960, or 988. Default 224. */
   readonly spis?: number;
 }
@@ -37,6 +42,9 @@ export interface Gicv3Options {
 /** The SPI goes to whichever PE takes part (IROUTER.IRM = 1), or to no PE that exists. */
 const ONE_OF_N = -1;
 const NOWHERE = -2;
+
+/** The maintenance interrupt of a virtual CPU interface: PPI 9, as SBSA (DEN0029) has it. */
+const MAINTENANCE_INTID = 25;
 
 /** First INTID of the SPIs. */
 export const SPI_FIRST = 32;
@@ -64,6 +72,8 @@ export class GicCore {
   /** SGIs and PPIs of each PE. */
   readonly privates: readonly InterruptBank[];
   readonly cpus: readonly CpuState[];
+  /** The virtual CPU interface of each PE, where there is one. */
+  readonly virtual: readonly VirtualInterface[];
   /** GICR_WAKER.ProcessorSleep of each PE. */
   readonly asleep: boolean[];
   /** GICD_CTLR enables and DS; ARE reads as one and is not kept. */
@@ -122,6 +132,13 @@ export class GicCore {
     this.spis = new InterruptBank(spis);
     this.privates = each(() => new InterruptBank(32));
     this.cpus = each(() => new CpuState(priorityBits));
+    const virtual = (pe: number): VirtualInterface =>
+      new VirtualInterface({
+        signal: (irq, fiq) => host.signalVirtual?.(pe, irq, fiq),
+        maintenance: (level) => this.setLine(MAINTENANCE_INTID, level, pe),
+        deactivate: (intid) => this.deactivate(intid, pe),
+      });
+    this.virtual = options.virtualization ? each(virtual) : [];
     this.asleep = each(() => true);
     this.routeLow = new Int32Array(spis);
     this.routeHigh = new Uint8Array(spis);
@@ -153,6 +170,7 @@ export class GicCore {
       this.privates[pe].reset();
       this.privates[pe].edge[0] = 0xffff;
       this.cpus[pe].reset();
+      this.virtual[pe]?.reset();
       this.asleep[pe] = true;
     }
     this.lpis?.reset();

@@ -14,7 +14,7 @@ import {
 } from './groups.ts';
 import { ICC_REGISTERS, type IccContext, type IccName, isVirtualAccess } from './icc.ts';
 import { decodeSgi, type SgiRegister, type SgiWriter, sgiIsForwarded } from './sgi.ts';
-import { icvName } from './virtual.ts';
+import type { VirtualInterface } from './virtual.ts';
 
 /** Fixed bits of ICC_CTLR_EL1 and ICC_CTLR_EL3: A3V, 24-bit INTIDs, number of priority bits less one. */
 const CTLR_A3V = 1 << 15;
@@ -51,7 +51,8 @@ export class CpuInterfaces {
 
   /** Reads a register; reading an IAR acknowledges. */
   read(pe: number, name: IccName, ctx: IccContext): number {
-    if (isVirtualAccess(name, ctx)) return this.#virtual(name);
+    const virtual = this.#virtual(pe, name, ctx);
+    if (virtual) return virtual.icvRead(name);
     const cpu = this.#core.cpus[pe];
     switch (name) {
       case 'ICC_IAR0_EL1':
@@ -94,8 +95,9 @@ export class CpuInterfaces {
 
   /** Writes a register. */
   write(pe: number, name: IccName, value: bigint, ctx: IccContext): void {
-    if (isVirtualAccess(name, ctx)) {
-      this.#virtual(name);
+    const virtual = this.#virtual(pe, name, ctx);
+    if (virtual) {
+      virtual.icvWrite(name, Number(value & 0xffff_ffffn));
       return;
     }
     const cpu = this.#core.cpus[pe];
@@ -165,10 +167,9 @@ export class CpuInterfaces {
     return isShiftedView(ctx) ? toNonSecureRunning(running) : running;
   }
 
-  /** A redirected access: reads as nothing pending, or zero. */
-  #virtual(name: IccName): number {
-    this.#core.host.report(`${icvName(name)}: the virtual CPU interface is not modelled (IHI 0069)`);
-    return /IAR|HPPIR/.test(name) ? INTID_NONE : 0;
+  /** The virtual CPU interface, for an access that HCR_EL2 redirects to it. */
+  #virtual(pe: number, name: IccName, ctx: IccContext): VirtualInterface | undefined {
+    return isVirtualAccess(name, ctx) ? this.#core.virtual[pe] : undefined;
   }
 
   /**

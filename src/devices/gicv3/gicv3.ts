@@ -28,11 +28,15 @@ import { Redistributors } from './redistributor.ts';
  * Memory is fixed at construction; every loop runs over PEs (at most 8), words (at most 31) or the bits of one word.
  */
 
+/** Names of the hypervisor's registers come the same way as ICC names. */
+function isIch(name: string): boolean {
+  return name.startsWith('ICH_');
+}
+
 /**
  * A GICv3 with affinity routing, SGIs, PPIs and SPIs, one or two security states, 1-of-N routing and the CPU interface
  * as System registers; LPIs and an ITS where the host has memory for them. Not modelled: message-based SPIs, LPIs
- * without the ITS (GICR_SETLPIR), extended INTIDs, FEAT_GICv3_NMI, wake requests, the virtual CPU interface; none of
- * them is advertised.
+ * without the ITS (GICR_SETLPIR), extended INTIDs, FEAT_GICv3_NMI, wake requests, GICv4; none of them is advertised.
  *
  * Save and load the GIC as a whole; `distributor`, `redistributors` and `its` are its frames on the bus.
  *
@@ -127,12 +131,14 @@ export class Gicv3 {
    * @param pe - 0 to pes - 1
    */
   iccRead(pe: number, name: IccName, ctx: IccContext): bigint {
+    if (isIch(name)) return this.#core.virtual[pe].ichRead(name);
     return BigInt(this.#cpuInterfaces.read(pe, name, ctx));
   }
 
   /** Writes an ICC register. Ask `iccAccess` first: what arrives here is performed. */
   iccWrite(pe: number, name: IccName, value: bigint, ctx: IccContext): void {
-    this.#cpuInterfaces.write(pe, name, value, ctx);
+    if (isIch(name)) this.#core.virtual[pe].ichWrite(name, value);
+    else this.#cpuInterfaces.write(pe, name, value, ctx);
   }
 
   /**
@@ -141,7 +147,11 @@ export class Gicv3 {
    * @param pe - whose ICC_SRE_ELx.Enable counts, default 0
    */
   iccAccess(name: IccName, direction: 'read' | 'write', ctx: IccContext, pe = 0): IccOutcome {
-    return iccAccess(name, direction, ctx, this.#core.cpus[pe]);
+    const { cpus, virtual } = this.#core;
+    // What tables say of access to ICH registers is all there is: no control traps them here.
+    if (isIch(name)) return virtual.length === 0 ? 'undefined' : 'ok';
+    const { aprWords, sreEl2Enable, sreEl3Enable } = cpus[pe];
+    return iccAccess(name, direction, ctx, { aprWords, sreEl2Enable, sreEl3Enable, ichHcr: virtual[pe]?.hcr ?? 0 });
   }
 
   /** Looks again at the inputs of one PE, or of all, after EL, security state, SCR_EL3 or HCR_EL2 changed. */
@@ -171,6 +181,7 @@ export class Gicv3 {
       if (only !== undefined && pe !== only) continue;
       const cpu = core.cpus[pe];
       if (only !== undefined) cpu.reset();
+      if (only !== undefined) core.virtual[pe]?.reset();
       core.asleep[pe] = false;
       cpu.pmr = core.priorityMask;
       cpu.sreEl2Enable = true;
@@ -187,6 +198,7 @@ export class Gicv3 {
       redistributors: this.redistributors.state(),
       ...(lpis && this.its ? { lpis: lpis.state(), its: this.its.state() } : {}),
       cpuInterfaces: this.#core.cpus.map((cpu) => cpu.state()),
+      ...(this.#core.virtual.length > 0 ? { virtual: this.#core.virtual.map((v) => v.state()) } : {}),
       signalled: Array.from(this.#core.signalled),
     };
   }
@@ -211,6 +223,13 @@ export class Gicv3 {
     this.#core.lpis?.load(from.lpis);
     this.redistributors.load(from.redistributors);
     this.its?.load(from.its);
+    if (core.virtual.length > 0) {
+      const virtual = from.virtual as readonly PlainData[] | undefined;
+      if (virtual?.length !== core.pes) throw new Error(`GICv3 state: virtual is not a list of ${core.pes}`);
+      virtual.forEach((data, pe) => {
+        core.virtual[pe].load(data);
+      });
+    }
     numbers(from, 'signalled', core.pes).forEach((told, pe) => {
       core.signalled[pe] = told;
       core.host.signal(pe, told === 1, told === 2);

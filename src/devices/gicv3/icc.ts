@@ -1,4 +1,5 @@
 import type { IccContext } from '../../cpu/ports.ts';
+import { ICH_HCR } from './ich.ts';
 
 export type { IccContext };
 
@@ -69,6 +70,17 @@ export interface IccRules {
   /** ICC_SRE_EL2.Enable and ICC_SRE_EL3.Enable. */
   readonly sreEl2Enable: boolean;
   readonly sreEl3Enable: boolean;
+  /** ICH_HCR_EL2, 0 where there is no virtual CPU interface. */
+  readonly ichHcr: number;
+}
+
+/** Words of virtual active priorities: 5 bits of preemption. */
+const VIRTUAL_APR_WORDS = 1;
+
+/** ICH_HCR_EL2.TC, TALL0, TALL1 and TDIR: whether an access from EL1 traps to EL2. IHI 0069, "ICH_HCR_EL2". */
+function hypervisorTraps(name: IccName, kind: IccClass, ichHcr: number): boolean {
+  const bit = { common: ICH_HCR.TC, sgi: ICH_HCR.TC, group0: ICH_HCR.TALL0, group1: ICH_HCR.TALL1, sre: 0 }[kind];
+  return (ichHcr & (name === 'ICC_DIR_EL1' ? bit | ICH_HCR.TDIR : bit)) !== 0;
 }
 
 /** True for accesses made in Non-secure state at EL1 on a PE with EL2, which HCR_EL2 can redirect or trap. */
@@ -99,13 +111,15 @@ export function iccAccess(name: IccName, direction: 'read' | 'write', ctx: IccCo
   const register: IccRegister = ICC_REGISTERS[name];
   if (ctx.el < register.el || register.absent !== undefined) return 'undefined';
   if (register.access === (direction === 'read' ? 'WO' : 'RO')) return 'undefined';
-  if (register.apr !== undefined && register.apr >= rules.aprWords) return 'undefined';
+  const aprWords = isVirtualAccess(name, ctx) ? VIRTUAL_APR_WORDS : rules.aprWords;
+  if (register.apr !== undefined && register.apr >= aprWords) return 'undefined';
   if (ctx.el === 3) return 'ok';
   if (register.class === 'sre') {
     if (isGuestAccess(ctx) && !rules.sreEl2Enable) return 'trap-el2';
     return ctx.el3 && !rules.sreEl3Enable ? 'trap-el3' : 'ok';
   }
   if (isGuestAccess(ctx)) {
+    if (hypervisorTraps(name, register.class, rules.ichHcr)) return 'trap-el2';
     if (register.class === 'sgi' && (ctx.hcrFmo || ctx.hcrImo)) return 'trap-el2';
     if (isVirtualAccess(name, ctx)) return 'ok';
   }

@@ -24,6 +24,16 @@ export interface Emission {
   value(node: IrNode): void;
   /** Writes the nodes of a block, one after the other. */
   block(block: Block): void;
+  /** Local (f32 or f64) in which the result of a floating-point operation waits. */
+  floatLocal(node: IrNode): number | undefined;
+  /** The result of a floating-point operation waits in a local. */
+  setFloatLocal(node: IrNode, local: number): void;
+  /** Whether a node without effect is computed where it is used. */
+  isLazy(node: IrNode): boolean;
+  /** Leaves 1 when the host's arithmetic may be used, where there is a cheaper way than from the block. */
+  hostFloat?(): void;
+  /** After a call that may have set flags of FPSR. */
+  floatCalled?(): void;
   /**
    * Before TypeScript is called that may look at the PE or take an exception: what is kept elsewhere goes to the PE's
    * block.

@@ -9,8 +9,8 @@ import { OP } from '../wasm/opcodes.ts';
 export class RegionCode extends CodeWriter {
   /** Constructs (block, loop, if) that are open. */
   depth = 0;
-  private readonly pools: Record<ValType, number[]> = { i32: [], i64: [], v128: [] };
-  private readonly used: Record<ValType, number> = { i32: 0, i64: 0, v128: 0 };
+  private readonly pools: Record<ValType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
+  private readonly used: Record<ValType, number> = { i32: 0, i64: 0, f32: 0, f64: 0, v128: 0 };
 
   /** A local that lasts for the whole region. */
   lasting(type: ValType): number {
@@ -27,15 +27,17 @@ export class RegionCode extends CodeWriter {
   }
   /** The locals of the last instruction are free again. */
   nextInstruction(): void {
-    this.used.i32 = this.used.i64 = this.used.v128 = 0;
+    this.setMark([0, 0, 0, 0, 0]);
   }
   /** Locals in use, for `setMark`: code written in between ends on paths of its own. */
   mark(): readonly number[] {
-    return [this.used.i32, this.used.i64, this.used.v128];
+    return [this.used.i32, this.used.i64, this.used.f32, this.used.f64, this.used.v128];
   }
-  setMark([i32, i64, v128]: readonly number[]): void {
+  setMark([i32, i64, f32, f64, v128]: readonly number[]): void {
     this.used.i32 = i32!;
     this.used.i64 = i64!;
+    this.used.f32 = f32!;
+    this.used.f64 = f64!;
     this.used.v128 = v128!;
   }
   override if(result?: ValType): this {

@@ -1,16 +1,17 @@
-import { PE_DERIVED, PE_STATE, SLOT_ZR, X_BASE } from '../../arch/pestate.ts';
+import { PE_DERIVED, PE_STATE, SLOT_ZR, V_BASE, X_BASE } from '../../arch/pestate.ts';
 import type { Fragment, IrNode } from '../../ir/types.ts';
 import { countArrival } from '../emit/control.ts';
 import { CPU, IP } from '../emit/emission.ts';
+import { isFused } from '../emit/float.ts';
 import { HANDLER_TYPE } from '../emit.ts';
 import { RECORD_BYTES } from '../records.ts';
-import { ACCESS_TYPE, FLAGS_STORED } from '../runloop.ts';
+import { ACCESS_TYPE, FLAGS_STORED, HOST_FLOAT_TYPE } from '../runloop.ts';
 import type { ModuleWriter } from '../wasm/binary.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { RegionCode } from './code.ts';
 import type { BasicBlock, RegionInstruction } from './discover.ts';
 import { emitShortForm, FLAGS, type FlagsKind, hasShortForm } from './flags.ts';
-import { InstructionEmitter, isX, slotOf, writesFlags } from './instruction.ts';
+import { InstructionEmitter, isFp, isX, slotOf, vectorOf, writesFlags } from './instruction.ts';
 import { type Structure, structureOf } from './structure.ts';
 
 /** Name of the imported function that works flags out; see `flagsFunction`. */
@@ -21,11 +22,13 @@ export const FALLBACK_IMPORT = 'fallback';
 export const LOAD_IMPORT = 'load';
 /** See `LOAD_IMPORT`. */
 export const STORE_IMPORT = 'store';
+/** Name of the imported function that tells whether the host's arithmetic may be used; see `hostFloatFunction`. */
+export const HOST_FLOAT_IMPORT = 'hostFloat';
 
 /**
  * Emits a region: one function with the type of a handler that runs many instructions.
  *
- * General-purpose registers wait in locals, and every write also goes to the PE's block: so a fault, an exit or a call
+ * General-purpose and V registers wait in locals, and every write also goes to the PE's block: so a fault, an exit or a call
  * finds the state complete without code for each place. What is the same for many places (exits, slow accesses) is
  * written once, because V8's time to compile grows with the bytes. Flags are kept as what made them. The budget is charged block
  * by block; a block that does not fit is left to the interpreter, so a grant ends exactly.
@@ -42,6 +45,10 @@ export class RegionEmitter {
   private readonly bail: number;
   /** Locals of the general-purpose registers that the region reads. */
   private readonly xs = new Map<number, number>();
+  /** Locals of the V registers that the region reads. */
+  private readonly vs = new Map<number, number>();
+  /** Local: the host's arithmetic may be used. Never 1 when it may not; stale 0 only costs time. */
+  private readonly fast: number;
   private readonly kind: number;
   private readonly fx: number;
   private readonly fy: number;
@@ -50,6 +57,9 @@ export class RegionEmitter {
   private readonly labels: { node: number; loop: boolean; label: number }[] = [];
   private writesFlags = false;
   private readsMemory = false;
+  private computesFloat = false;
+  /** At the place being written, FP and SIMD instructions are known not to trap. */
+  fpChecked = false;
   /** Where exits go: by the record in IP after budget and flags are stored, and before that after it was counted. */
   private exitLabel = 0;
   private countLabel = 0;
@@ -69,6 +79,7 @@ export class RegionEmitter {
     const c = this.code;
     this.left = c.lasting('i32');
     this.bail = c.lasting('i32');
+    this.fast = c.lasting('i32');
     this.kind = c.lasting('i32');
     this.fx = c.lasting('i64');
     this.fy = c.lasting('i64');
@@ -77,11 +88,13 @@ export class RegionEmitter {
     for (const block of blocks.values()) for (const i of block.instructions) this.collect(i.fragment.body, i.fragment);
   }
 
-  /** Gives every general-purpose register that is read a local; sees whether flags are made and memory is used. */
+  /** Gives every register that is read a local; sees whether flags are made, memory is used, numbers are computed. */
   private collect(nodes: readonly IrNode[], fragment: Fragment): void {
     for (const n of nodes) {
       if (n.op === 'getx' || n.op === 'getw') this.local(slotOf(n.reg, fragment));
       if (n.op === 'get' && isX(n.field.offset)) this.local((n.field.offset - X_BASE) / 8);
+      if (n.op === 'getv') this.vectorLocal(vectorOf(n.reg));
+      if ('width' in n || (n.op === 'call' && isFused(n))) this.computesFloat = true;
       if (n.op === 'load' || n.op === 'store' || n.op === 'call') this.readsMemory = true;
       if (n.op === 'set' && n.field === PE_STATE.NZCV) this.writesFlags = true;
       if (n.op === 'if') {
@@ -94,18 +107,29 @@ export class RegionEmitter {
     if (slot !== SLOT_ZR && !this.xs.has(slot)) this.xs.set(slot, this.code.lasting('i64'));
   }
 
+  private vectorLocal(register: number): void {
+    if (!this.vs.has(register)) this.vs.set(register, this.code.lasting('v128'));
+  }
+
   /** The function's code. */
   emit(): Uint8Array {
     const c = this.code;
-    const first = this.blocks.get(this.head)!.instructions.length;
+    const first = this.blocks.get(this.head)!;
     // The run loop has charged one step. When the first block does not fit, the head runs as a single instruction.
     c.get(CPU).mem(OP.i32_load, PE_DERIVED.budget.offset).i32(1).op(OP.i32_add).tee(this.left);
-    c.i32(first).op(OP.i32_lt_u).if();
+    c.i32(first.instructions.length).op(OP.i32_lt_u);
+    this.orTraps(first);
+    c.if();
     c.get(CPU).get(IP).call(this.module.importFunc(FALLBACK_IMPORT, HANDLER_TYPE)).op(OP.return).end();
     for (const [slot, local] of this.xs)
       c.get(CPU)
         .mem(OP.i64_load, X_BASE + slot * 8)
         .set(local);
+    for (const [register, local] of this.vs)
+      c.get(CPU)
+        .simdMem(0x00, V_BASE + register * 16)
+        .set(local);
+    this.floatChanged();
     if (this.writesFlags) c.get(CPU).mem(OP.i32_load, PE_STATE.NZCV.offset).op(OP.i64_extend_i32_u).set(this.fx);
     if (this.readsMemory) {
       c.get(CPU).mem(OP.i64_load, PE_DERIVED.contextLow.offset).set(this.contextLow);
@@ -193,7 +217,9 @@ export class RegionEmitter {
   private block(block: BasicBlock): void {
     const c = this.code;
     const count = block.instructions.length;
-    c.get(this.left).i32(count).op(OP.i32_lt_u).if();
+    c.get(this.left).i32(count).op(OP.i32_lt_u);
+    this.fpChecked = this.orTraps(block);
+    c.if();
     c.i32(this.recordOf(block.first)).set(IP).br(this.exitLabel);
     c.end();
     c.get(this.left).i32(count).op(OP.i32_sub).set(this.left);
@@ -216,6 +242,12 @@ export class RegionEmitter {
       if (!writesFlags(fragment.body)) c.brIf(this.leaveLabel);
       else this.leaveWithFlags();
     }
+  }
+  /** A block that traps is left to the interpreter, as one that does not fit. True when the block could trap. */
+  private orTraps(block: BasicBlock): boolean {
+    if (!block.instructions.some(({ fragment }) => isFp(fragment))) return false;
+    this.code.get(CPU).mem(OP.i32_load, PE_DERIVED.fpTrapped.offset).op(OP.i32_or);
+    return true;
   }
   recordOf(index: number): number {
     return this.records + index * RECORD_BYTES;
@@ -255,6 +287,8 @@ export class RegionEmitter {
   }
   /** After a call that went on: it may have ended the grant. */
   resumed(index: number): void {
+    this.fpChecked = false;
+    this.floatChanged();
     this.code.get(CPU).mem(OP.i32_load, PE_DERIVED.budget.offset).set(this.left);
     this.took(index);
   }
@@ -290,6 +324,19 @@ export class RegionEmitter {
 
   // --- registers and flags ---
 
+  v(register: number): number | undefined {
+    return this.vs.get(register);
+  }
+  /** Leaves 1 when the host's arithmetic may be used. */
+  hostFloat(): void {
+    this.code.get(this.fast);
+  }
+  /** FPCR or FPSR may have changed. */
+  floatChanged(): void {
+    if (!this.computesFloat) return;
+    const test = this.module.importFunc(HOST_FLOAT_IMPORT, HOST_FLOAT_TYPE);
+    this.code.get(CPU).call(test).set(this.fast);
+  }
   x(slot: number): number | undefined {
     return this.xs.get(slot);
   }

@@ -1,6 +1,7 @@
-import { PE_DERIVED, PE_STATE, SLOT_SP, SLOT_ZR, X_BASE } from '../../arch/pestate.ts';
+import { PE_DERIVED, PE_STATE, SLOT_SP, SLOT_ZR, V_BASE, X_BASE } from '../../arch/pestate.ts';
 import type { Block, Fragment, IrNode, RegOperand } from '../../ir/types.ts';
 import { CPU } from '../emit/emission.ts';
+import { emitFused, isFused } from '../emit/float.ts';
 import { HandlerEmitter } from '../emit.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { PAGE_INSTRUCTIONS } from './discover.ts';
@@ -20,6 +21,21 @@ export function isX(offset: number): boolean {
 export function slotOf(reg: RegOperand, fragment: Fragment): number {
   const n = (reg.constant! + reg.plus) & 31;
   return n === SLOT_ZR && fragment.spFields.has(reg.field) ? SLOT_SP : n;
+}
+
+/** Number of a V register that is known. */
+export function vectorOf(reg: RegOperand): number {
+  return (reg.constant! + reg.plus) & 31;
+}
+
+/** Whether a node is the test whether FP and SIMD instructions trap. */
+function asksForTrap(node: IrNode | undefined): boolean {
+  return node?.op === 'get' && node.field === PE_DERIVED.fpTrapped;
+}
+
+/** Whether an instruction is one that FP and SIMD traps are for. */
+export function isFp(fragment: Fragment): boolean {
+  return fragment.body.some(asksForTrap);
 }
 
 /** Emits one instruction of a region: as a handler would, but for registers, flags and branches. */
@@ -57,12 +73,19 @@ export class InstructionEmitter extends HandlerEmitter {
     this.mayResume = true;
     this.region.slowAccess(this.index, va, word, write);
   }
+  hostFloat(): void {
+    this.region.hostFloat();
+  }
+  floatCalled(): void {
+    this.region.floatChanged();
+  }
   pc(): void {
     this.code.get(CPU).mem(OP.i64_load, PE_DERIVED.pageVa.offset);
     if (this.index) this.code.i64(BigInt(this.index * 4)).op(OP.i64_add);
   }
 
   protected override skips(node: IrNode): boolean {
+    if (this.region.fpChecked && (asksForTrap(node) || (node.op === 'if' && asksForTrap(node.args[0])))) return true;
     return (
       node.op === 'get' &&
       node.field === PE_STATE.NZCV &&
@@ -97,6 +120,16 @@ export class InstructionEmitter extends HandlerEmitter {
       case 'set':
         if (node.field === PE_STATE.NZCV) return this.setFlags(node.args[0]!);
         if (isX(node.field.offset)) return this.setX((node.field.offset - X_BASE) / 8, node.args[0]!, false);
+        if (node.field === PE_STATE.FPCR || node.field === PE_STATE.FPSR) return this.setFloatState(node);
+        break;
+      case 'getv':
+        this.code.get(this.region.v(vectorOf(node.reg))!);
+        return;
+      case 'setv':
+        this.setV(vectorOf(node.reg), node.args[0]!);
+        return;
+      case 'call':
+        if (isFused(node)) return emitFused(this, node);
         break;
       case 'branch':
         return this.branch(node.args[0]!);
@@ -126,6 +159,19 @@ export class InstructionEmitter extends HandlerEmitter {
     if (narrow) c.op(OP.i64_extend_i32_u);
     if (local !== undefined) c.tee(local);
     c.mem(OP.i64_store, X_BASE + slot * 8);
+  }
+
+  private setV(register: number, value: IrNode): void {
+    const local = this.region.v(register);
+    const c = this.code.get(CPU);
+    this.value(value);
+    if (local !== undefined) c.tee(local);
+    c.simdMem(0x0b, V_BASE + register * 16);
+  }
+  /** What only adds flags to FPSR cannot make the host's arithmetic wrong. */
+  private setFloatState(node: IrNode): void {
+    super.effect(node);
+    if (node.args[0]!.op !== 'or') this.region.floatChanged();
   }
 
   private setFlags(value: IrNode): void {
@@ -183,6 +229,7 @@ export class InstructionEmitter extends HandlerEmitter {
     super.effect(node);
     const changed = writesFlags(node.yes) || writesFlags(node.no);
     region.known = changed ? undefined : before;
+    if (asksForTrap(node.args[0])) region.fpChecked = true;
   }
 }
 

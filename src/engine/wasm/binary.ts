@@ -1,5 +1,5 @@
 /** WebAssembly value types by their binary codes (WebAssembly Core Specification, "Types"). */
-export const VALTYPE = { i32: 0x7f, i64: 0x7e, v128: 0x7b } as const;
+export const VALTYPE = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 /** Name of a WebAssembly value type used here. */
 export type ValType = keyof typeof VALTYPE;
 

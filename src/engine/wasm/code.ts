@@ -43,6 +43,13 @@ export class CodeWriter {
     this.out.s64(value);
     return this;
   }
+  f64(value: number): this {
+    this.out.u8(0x44);
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setFloat64(0, value, true);
+    this.out.raw(bytes);
+    return this;
+  }
   /** A load or store with its static offset; alignment hint 0. */
   mem(opcode: number, offset: number): this {
     this.out.u8(opcode);

@@ -35,11 +35,17 @@ export const OP = {
   i32_lt_s: 0x48,
   i32_gt_u: 0x4b,
   i32_lt_u: 0x49,
+  i32_gt_s: 0x4a,
   i64_eqz: 0x50,
   i64_eq: 0x51,
   i64_ne: 0x52,
   i64_lt_s: 0x53,
   i64_lt_u: 0x54,
+  i64_ge_s: 0x59,
+  f32_eq: 0x5b,
+  f32_ne: 0x5c,
+  f64_eq: 0x61,
+  f64_ne: 0x62,
   i32_add: 0x6a,
   i32_sub: 0x6b,
   i32_and: 0x71,
@@ -49,6 +55,8 @@ export const OP = {
   i32_shr_u: 0x76,
   i64_add: 0x7c,
   i64_sub: 0x7d,
+  i64_ctz: 0x7a,
+  i64_mul: 0x7e,
   i64_rotr: 0x8a,
   i64_and: 0x83,
   i64_or: 0x84,
@@ -58,6 +66,15 @@ export const OP = {
   i32_wrap_i64: 0xa7,
   i64_extend_i32_s: 0xac,
   i64_extend_i32_u: 0xad,
+  f32_abs: 0x8b,
+  f32_neg: 0x8c,
+  f64_abs: 0x99,
+  f64_neg: 0x9a,
+  f64_add: 0xa0,
+  f64_sub: 0xa1,
+  f64_mul: 0xa2,
+  f32_demote_f64: 0xb6,
+  f64_promote_f32: 0xbb,
   i32_reinterpret_f32: 0xbc,
   i64_reinterpret_f64: 0xbd,
   f32_reinterpret_i32: 0xbe,
@@ -154,5 +171,7 @@ export const VECTOR_SHIFT: Readonly<Record<VectorShiftOp, ByLane>> = {
 export const SPLAT: ByLane = { 8: 0x0f, 16: 0x10, 32: 0x11, 64: 0x12 };
 /** SIMD opcodes that take one lane out, zero-extended. */
 export const EXTRACT: ByLane = { 8: 0x16, 16: 0x19, 32: 0x1b, 64: 0x1d };
+/** SIMD opcodes that take one lane out, or replace one, as a number: f32, f64. */
+export const FLOAT_LANE = { extract: { 32: 0x1f, 64: 0x21 }, replace: { 32: 0x20, 64: 0x22 } } as const;
 /** SIMD opcodes that replace one lane. */
 export const REPLACE: ByLane = { 8: 0x17, 16: 0x1a, 32: 0x1c, 64: 0x1e };

@@ -16,6 +16,13 @@ export const RAS_QUEUE_MAX = 16;
 const RETRY_NS = 1_000_000;
 /** Looks after which a notification that is refused is given up. */
 const RETRIES_MAX = 10_000;
+/**
+ * Virtual time after which an SDEI event is raised again while its error is still in the block and others wait behind
+ * it: a client that had no room for the record leaves it there. Linux, ghes_in_nmi_queue_one_entry().
+ */
+const REMIND_NS = 100_000_000;
+/** Reminders of one error. */
+const REMINDERS_MAX = 100;
 
 /** An error on its way. */
 export interface Waiting {
@@ -54,6 +61,9 @@ interface SourceState {
   /** The notification of `held` is still to be made. */
   notifyDue: boolean;
   retries: number;
+  /** When `held` was last told, ns. */
+  notifiedNs: number;
+  reminders: number;
   counters: SourceCounters;
 }
 
@@ -62,6 +72,8 @@ const fresh = (counters: SourceCounters): SourceState => ({
   queue: [],
   notifyDue: false,
   retries: 0,
+  notifiedNs: 0,
+  reminders: 0,
   counters,
 });
 const ZERO: SourceCounters = { recorded: 0, acknowledged: 0, lost: 0 };
@@ -168,6 +180,7 @@ export class Ghes {
     state.held = error;
     state.notifyDue = true;
     state.retries = 0;
+    state.reminders = 0;
     state.counters = { ...state.counters, recorded: state.counters.recorded + 1 };
     const { blockPa } = this.layout.sources[n]!;
     // Whoever finds a block status that is not 0 finds everything else complete.
@@ -187,6 +200,7 @@ export class Ghes {
       this.host.report(`RAS: source ${source.id} (${source.notify}) could not notify; its error waits in its block`);
     }
     state.notifyDue = false;
+    state.notifiedNs = this.host.nowNs();
     if (told !== undefined && told !== 'left') this.tell('notified', serial, source, told);
   }
 
@@ -238,7 +252,21 @@ export class Ghes {
         const next = state.queue.shift();
         if (next) this.record(n, next);
       } else if (state.notifyDue) this.notify(n);
+      else if (this.needsReminder(n) && this.host.nowNs() >= state.notifiedNs + REMIND_NS) this.remind(n);
     });
+  }
+  private needsReminder(n: number): boolean {
+    const { held, queue, notifyDue, reminders } = this.states[n]!;
+    const { notify } = this.sources[n]!;
+    const bySdei = notify === 'sdei' || notify === 'sdei-critical';
+    return bySdei && held !== null && queue.length > 0 && !notifyDue && reminders < REMINDERS_MAX;
+  }
+  private remind(n: number): void {
+    const state = this.states[n]!;
+    state.reminders++;
+    state.notifiedNs = this.host.nowNs();
+    const status = this.host.readMemory(this.layout.sources[n]!.blockPa, 4);
+    if (status.some((byte) => byte !== 0)) this.tryNotify(this.sources[n]!, state.held!.pe);
   }
   private wake(): void {
     this.host.wakeAt(this.dueNs());
@@ -251,6 +279,8 @@ export class Ghes {
       const ready =
         state.held === null ? state.queue.length > 0 : state.notifyDue && this.isAbort(n) && this.canAbort(n);
       const again = (state.notifyDue && !this.isAbort(n)) || (this.sources[n]!.ghes === 1 && state.queue.length > 0);
+      const remindNs = this.needsReminder(n) ? state.notifiedNs + REMIND_NS : Number.POSITIVE_INFINITY;
+      if (remindNs < (due ?? Number.POSITIVE_INFINITY)) due = remindNs;
       if (ready) due = now;
       else if (again) due = Math.min(due ?? Number.POSITIVE_INFINITY, now + RETRY_NS);
     });

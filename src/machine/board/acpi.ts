@@ -96,7 +96,8 @@ function watchdogTimer(signal: 'edge' | 'level'): PlatformTimerInput {
   };
 }
 
-function gtdt({ el2, watchdog }: VirtAcpiOptions): Uint8Array {
+function gtdt({ el2, cpu, watchdog }: VirtAcpiOptions): Uint8Array {
+  const vhe = el2 && cpu === 'full';
   // Level, active high, and running whatever the processor sleeps in: `always-on` of the device tree.
   const flags = bits(GTDT_TIMER_FLAGS['always on']);
   return encodeGtdt({
@@ -108,8 +109,8 @@ function gtdt({ el2, watchdog }: VirtAcpiOptions): Uint8Array {
     virtualEl1TimerFlags: flags,
     el2TimerGsiv: VIRT_INTIDS.CNTHP,
     el2TimerFlags: flags,
-    virtualEl2TimerGsiv: el2 ? VIRT_INTIDS.CNTHV : 0,
-    virtualEl2TimerFlags: el2 ? flags : 0,
+    virtualEl2TimerGsiv: vhe ? VIRT_INTIDS.CNTHV : 0,
+    virtualEl2TimerFlags: vhe ? flags : 0,
     platformTimers: watchdog === undefined ? [] : [watchdogTimer(watchdog)],
   });
 }

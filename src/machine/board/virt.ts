@@ -120,6 +120,8 @@ export interface VirtDeviceTreeOptions {
   readonly gic?: 2 | 3;
   /** A GICv3 has its ITS; default true. */
   readonly its?: boolean;
+  /** The PEs have EL2: its virtual timer, on `full`, and the maintenance interrupt of a GICv3. Default false. */
+  readonly el2?: boolean;
   /** Kernel command line. */
   readonly bootargs?: string;
   /** `/chosen/rng-seed`; null leaves it out, undefined is `RNG_SEED_DEFAULT`. */
@@ -178,7 +180,7 @@ function itsNode(): FdtNode {
   });
 }
 
-function gicNode({ gic = 3, its = true }: VirtDeviceTreeOptions): FdtNode {
+function gicNode({ gic = 3, its = true, el2 = false }: VirtDeviceTreeOptions): FdtNode {
   if (gic === 2) {
     return fdtNode('intc@8000000', {
       compatible: 'arm,cortex-a15-gic',
@@ -197,6 +199,7 @@ function gicNode({ gic = 3, its = true }: VirtDeviceTreeOptions): FdtNode {
     'interrupt-controller': true,
     '#interrupt-cells': 3,
     '#redistributor-regions': 1,
+    ...(el2 ? { interrupts: cells(...dtInterrupt(VIRT_INTIDS.GIC_MAINTENANCE)) } : {}),
     '#address-cells': 2,
     '#size-cells': 2,
     ranges: true,
@@ -211,11 +214,12 @@ function ppiFlags({ gic, pes }: VirtDeviceTreeOptions): number {
 }
 
 function timerNode(options: VirtDeviceTreeOptions): FdtNode {
-  const { CNTPS, CNTP, CNTV, CNTHP } = VIRT_INTIDS;
+  const { CNTPS, CNTP, CNTV, CNTHP, CNTHV } = VIRT_INTIDS;
   const flags = ppiFlags(options);
+  const hypVirt = options.el2 && options.cpu === 'full' ? [CNTHV] : [];
   return fdtNode('timer', {
     compatible: ['arm,armv8-timer', 'arm,armv7-timer'],
-    interrupts: cells(...[CNTPS, CNTP, CNTV, CNTHP].flatMap((intid) => dtInterrupt(intid, flags))),
+    interrupts: cells(...[CNTPS, CNTP, CNTV, CNTHP, ...hypVirt].flatMap((intid) => dtInterrupt(intid, flags))),
     'always-on': true,
   });
 }

@@ -24,6 +24,14 @@ export function* makePool(ghes: Ghes, bytes: bigint): Hosted {
   yield* store(ghes.words.poolBytes, bytes);
 }
 
+/** Makes the pool larger: bytes behind those there are. */
+export function* growPool(ghes: Ghes, bytes: bigint): Hosted {
+  const before = yield* load(ghes.words.poolBytes);
+  const words = (granules(bytes) + 63) >> 6;
+  for (let n = 0; n < words; n++) yield* store(ARENA.bitmapPa + BigInt(8 * ((granules(before) >> 6) + n)), 0n);
+  yield* store(ghes.words.poolBytes, before + bytes);
+}
+
 /** Bits `from` to `to` (exclusive) of a bitmap that lie in word `n`. */
 function maskOf(n: number, from: number, to: number): bigint {
   const low = Math.max(from - 64 * n, 0);

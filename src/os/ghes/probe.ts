@@ -5,8 +5,8 @@ import { ERRNO } from '../kit/errno.ts';
 import { enableMmu, makeTables } from './fixmap.ts';
 import type { Ghes } from './ghes.ts';
 import { parseHest } from './hest.ts';
-import { ARENA, ESTATUS_BYTES_MAX, HEADER_BYTES, NOTIFY, PROBE, SOURCE } from './layout.ts';
-import { makePool, poolBytes } from './pool.ts';
+import { ARENA, ESTATUS_BYTES_MAX, HEADER_BYTES, NOTIFY, POOL, PROBE, SOURCE } from './layout.ts';
+import { growPool, makePool, poolBytes } from './pool.ts';
 import { ghesProcLocked } from './process.ts';
 
 /**
@@ -62,7 +62,7 @@ function* probeSource(ghes: Ghes, cpu: Cpu, source: bigint): Hosted<bigint> {
   yield* store(source + SOURCE.state, PROBE.live);
   const error = yield* HOOKS.get(notify)!(ghes, cpu, source);
   if (error !== 0n) return error;
-  if (ghes.variant('poolAtProbe')) yield* makePool(ghes, poolBytes(1n));
+  if (ghes.variant('poolAtProbe')) yield* growPool(ghes, POOL.perSourceBytes);
   yield* ghesProcLocked(ghes, cpu, source);
   return 0n;
 }

@@ -50,7 +50,6 @@ export const RFC_FLAGS: IrqFlags = {
       yield* store(framePa + FRAME.pstate, pstate | RFC_SPSR_BIT);
     }
     yield* close();
-    yield* msrImmediate('DAIFClr', 3);
     return pmr;
   },
   *leave(framePa) {

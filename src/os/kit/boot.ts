@@ -56,6 +56,7 @@ export function bootFunctions(kernel: Kernel): Record<string, HostedFunction> {
         if (error !== 0n) yield* cpu.print(`CPU ${pe} did not come up: ${error}\n`);
       }
       for (const init of kernel.initCalls) yield* init(cpu);
+      yield* store(words.ready, 1n);
       yield* become('main');
     },
     *kitSecondary1({ pe }) {
@@ -65,7 +66,10 @@ export function bootFunctions(kernel: Kernel): Record<string, HostedFunction> {
     },
     *kitSecondary2({ pe }) {
       const cpu = yield* kernel.here(pe, 'thread');
-      if (kernel.has('secondary')) yield* kernel.runSecondary(cpu);
+      if (kernel.has('secondary')) {
+        while ((yield* load(words.ready)) === 0n) yield* cpu.relax();
+        yield* kernel.runSecondary(cpu);
+      }
       yield* become('kitIdle');
     },
     *kitIdle({ pe }) {

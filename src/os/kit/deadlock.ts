@@ -27,6 +27,8 @@ function word(machine: WaitingMachine, pa: bigint): bigint {
  * A ring of CPUs, each of which waits for a lock or mutex that the next one has; undefined when there is none. A CPU
  * that spins on a lock that it holds itself is a ring of one: what it interrupted will never release it.
  *
+ * A ring with `waits for CPU` in it can be a passing one, as long as that CPU still takes interrupts: look again later.
+ *
  * @returns such as `CPU 0 waits for lock 0x40200010 of CPU 1; CPU 1 waits for mutex 0x40200020 of CPU 0`
  */
 export function deadlock(machine: WaitingMachine): string | undefined {

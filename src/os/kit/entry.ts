@@ -64,7 +64,7 @@ function* handleInterrupt(cpu: Cpu, frame: Frame): Hosted {
   const intid = kernel.gic.version === 2 ? iar & 0x3ffn : iar;
   const nmi = cpu.irq.name === 'pmr' && (yield* nmiByPriority());
   if (nmi) yield* runNmi(cpu, frame, iar);
-  if (cpu.irq.name === 'pmr') {
+  if (cpu.irq.priorities) {
     // From here on NMIs interrupt the handler.
     yield* cpu.irq.disable();
     yield* msrImmediate('DAIFClr', 3);

@@ -233,6 +233,8 @@ export class Kernel {
 /** Words of the kit, by name. */
 const KIT_WORDS = [
   'masking',
+  /** 1 once the initial calls are done. */
+  'ready',
   /** 1 once masking is chosen for good. */
   'patched',
   'console',

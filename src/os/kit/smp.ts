@@ -15,6 +15,8 @@ export const WORK = {
   DOWN: 2n,
   /** Go down; only the idle loop does. */
   OFFLINE: 3n,
+  /** It is being done. */
+  TAKEN: 4n,
 } as const;
 
 /** See `Cpu.callOn`. */
@@ -69,8 +71,9 @@ export function* runOn(cpu: Cpu, pe: number, work: bigint, argument: bigint): Ho
 /** Does what another CPU wants of this thread, if anything. Only an idle one goes down. */
 export function* serveWork(cpu: Cpu, idle: boolean): Hosted {
   const work = yield* load(cpu.area + AREA.work);
-  if (work === WORK.NONE || (work === WORK.OFFLINE && !idle)) return;
+  if (work === WORK.NONE || work === WORK.TAKEN || (work === WORK.OFFLINE && !idle)) return;
   const argument = yield* load(cpu.area + AREA.workArgument);
+  yield* store(cpu.area + AREA.work, WORK.TAKEN);
   if (work === WORK.OFFLINE) return yield* goDown(cpu);
   yield* doWork(cpu, work, argument);
   yield* store(cpu.area + AREA.work, WORK.NONE);

@@ -1,0 +1,115 @@
+import type { CodeWriter } from '../wasm/code.ts';
+import { OP } from '../wasm/opcodes.ts';
+
+/**
+ * Least exponent field of a product, and of a result, for which every error below is a number: the lowest bit of what
+ * is lost lies above the smallest subnormal.
+ */
+const EXPONENT_MIN = 0x40;
+/** First exponent field for which a sum on the way could overflow. */
+const EXPONENT_END = 0x7fb;
+/** Splits a significand of 53 bits into 26 and 26 and a sign: half of the unit of the upper part, and its mask. */
+const SPLIT_HALF = 0x400_0000n;
+const SPLIT_MASK = ~0x7ff_ffffn;
+/** The least factor that makes every number larger. */
+const LARGER = 1 + 2 ** -52;
+
+/** What `pushFused` leaves in locals beside the result, for who wants to know whether it is exact. */
+export interface FusedError {
+  readonly product: number;
+  /** The exact sum is `result + rest + lost`, where `lost` is the error of adding `parts`. */
+  readonly rest: number;
+  readonly parts: readonly [number, number];
+}
+
+/** Leaves 1 when the exponent field of an f64 local is from `from` up to, but not, `end`. */
+function exponentIn(c: CodeWriter, x: number, from: number, end: number): void {
+  c.get(x).op(OP.i64_reinterpret_f64).i64(52n).op(OP.i64_shr_u, OP.i32_wrap_i64).i32(0x7ff).op(OP.i32_and);
+  c.i32(from)
+    .op(OP.i32_sub)
+    .i32(end - from)
+    .op(OP.i32_lt_u);
+}
+
+/** Leaves 1 when the error of a product (f64 local) is a number. */
+export function pushFusedRange(c: CodeWriter, product: number): void {
+  exponentIn(c, product, EXPONENT_MIN, EXPONENT_END);
+}
+
+/** Leaves the error of `sum` = `x` + `y`, whatever their sizes. Knuth's TwoSum. */
+export function pushSumError(c: CodeWriter, x: number, y: number, sum: number): void {
+  const part = c.local('f64');
+  c.get(sum).get(x).op(OP.f64_sub).set(part);
+  c.get(x).get(sum).get(part).op(OP.f64_sub, OP.f64_sub);
+  c.get(y).get(part).op(OP.f64_sub, OP.f64_add);
+}
+
+/** The upper half of a significand, rounded to nearest, and the rest. */
+function split(c: CodeWriter, x: number): readonly [number, number] {
+  const [high, low] = [c.local('f64'), c.local('f64')];
+  c.get(x).op(OP.i64_reinterpret_f64).i64(SPLIT_HALF).op(OP.i64_add).i64(SPLIT_MASK).op(OP.i64_and);
+  c.op(OP.f64_reinterpret_i64).set(high).get(x).get(high).op(OP.f64_sub).set(low);
+  return [high, low];
+}
+
+/** Leaves the error of `product` = `a` * `b`. Dekker's product. */
+function pushProductError(c: CodeWriter, a: number, b: number, product: number): void {
+  const [ah, al] = split(c, a);
+  const [bh, bl] = split(c, b);
+  c.get(ah).get(bh).op(OP.f64_mul).get(product).op(OP.f64_sub);
+  c.get(ah).get(bl).op(OP.f64_mul, OP.f64_add);
+  c.get(al).get(bh).op(OP.f64_mul, OP.f64_add);
+  c.get(al).get(bl).op(OP.f64_mul, OP.f64_add);
+}
+
+/**
+ * `result` := addend + a * b in double precision; leaves 1 on the stack when it is known to be rounded to nearest once.
+ *
+ * Product and sum are kept with their errors, so the exact value is s + (t + e). Rounding t + e first can only matter
+ * when s + (t + e) then looks like a tie: rounding is monotonic, and the point where a tie lies is a number itself.
+ * Ties, and everything near the ends of the exponent range, answer 0. All arguments are f64 locals.
+ */
+export function pushFused64(c: CodeWriter, addend: number, a: number, b: number, result: number): FusedError {
+  const [p, s, e] = [c.local('f64'), c.local('f64'), c.local('f64')];
+  const [t, d, w] = [c.local('f64'), c.local('f64'), c.local('f64')];
+  c.get(a).get(b).op(OP.f64_mul).tee(p).get(addend).op(OP.f64_add).set(s);
+  pushProductError(c, a, b, p);
+  c.set(e);
+  pushSumError(c, p, addend, s);
+  c.tee(t).get(e).op(OP.f64_add).tee(d).get(s).op(OP.f64_add).set(result);
+  c.get(d).get(result).get(s).op(OP.f64_sub, OP.f64_sub).set(w);
+  pushFusedRange(c, p);
+  exponentIn(c, result, EXPONENT_MIN, EXPONENT_END);
+  c.op(OP.i32_and);
+  c.get(w).f64(LARGER).op(OP.f64_mul).get(result).op(OP.f64_add).get(result).op(OP.f64_eq, OP.i32_and);
+  return { product: p, rest: w, parts: [t, e] };
+}
+
+/**
+ * `result` := addend + a * b in single precision; leaves 1 on the stack when it is known to be rounded to nearest once.
+ *
+ * In double precision the product is exact, and the sum can be rounded again unless it looks like a tie.
+ *
+ * @returns the f64 locals of product, addend and sum
+ */
+export function pushFused32(
+  c: CodeWriter,
+  addend: number,
+  a: number,
+  b: number,
+  result: number,
+): { product: number; addend: number; sum: number } {
+  const [p, x, s] = [c.local('f64'), c.local('f64'), c.local('f64')];
+  c.get(a).op(OP.f64_promote_f32).get(b).op(OP.f64_promote_f32, OP.f64_mul).tee(p);
+  c.get(addend).op(OP.f64_promote_f32).tee(x).op(OP.f64_add).tee(s).op(OP.f32_demote_f64).tee(result);
+  c.op(OP.i32_reinterpret_f32).i32(23).op(OP.i32_shr_u).i32(0xff).op(OP.i32_and);
+  c.i32(2).op(OP.i32_sub).i32(0xfd).op(OP.i32_lt_u);
+  pushNoTie(c, s);
+  c.op(OP.i32_and);
+  return { product: p, addend: x, sum: s };
+}
+
+/** Leaves 1 when a double does not lie half-way between two singles. */
+function pushNoTie(c: CodeWriter, s: number): void {
+  c.get(s).op(OP.i64_reinterpret_f64, OP.i32_wrap_i64).i32(0x1fff_ffff).op(OP.i32_and).i32(0x1000_0000).op(OP.i32_ne);
+}

@@ -1,0 +1,189 @@
+// What runs under KVM: a program at EL1 that uses its own MMU, the console of its VMM, its virtual timer, a software
+// generated interrupt and PSCI, and says what it saw. Loaded at 0x40000000, entered with the MMU off.
+
+.equ CONSOLE, 0x09000000
+.equ ANSWER, 0x09000010
+.equ GICD, 0x08000000
+.equ GICR, 0x080a0000
+
+.macro say text
+  adr x0, 9f
+  bl puts
+  b 8f
+9: .asciz "\text"
+  .balign 4
+8:
+.endm
+
+.globl _start
+_start:
+  adr x0, stack_top
+  mov sp, x0
+  adr x0, vectors
+  msr vbar_el1, x0
+  mov x0, #(3 << 20)
+  msr cpacr_el1, x0
+  isb
+  say "guest: at EL"
+  mrs x0, CurrentEL
+  lsr x0, x0, #2
+  bl digit
+  say ", MPIDR "
+  mrs x0, mpidr_el1
+  and x0, x0, #0xff
+  bl digit
+  bl newline
+
+// Stage 1: one block of 1 GiB for devices, one for memory, by tables that stage 2 maps.
+  adr x1, table
+  ldr x0, =0x401                      // Device, AF
+  str x0, [x1]
+  ldr x0, =0x40000705                 // Normal, Inner Shareable, AF
+  str x0, [x1, #8]
+  ldr x0, =0xff00
+  msr mair_el1, x0
+  ldr x0, =0x100803519                // 39 bits, 4 KiB, EPD1, 36 bits out
+  msr tcr_el1, x0
+  msr ttbr0_el1, x1
+  dsb sy
+  isb
+  mrs x0, sctlr_el1
+  mov x2, #0x1005
+  orr x0, x0, x2
+  msr sctlr_el1, x0
+  isb
+  say "guest: MMU on\n"
+
+// A load that the VMM answers, in each size.
+  ldr x20, =ANSWER
+  ldr x19, [x20]
+  ldr w1, [x20]
+  add x19, x19, x1
+  ldrh w1, [x20]
+  add x19, x19, x1
+  ldrsb x1, [x20]
+  add x19, x19, x1
+  ldr x1, =0x1122334455667788 + 0x55667788 + 0x7788 - 0x78
+  cmp x19, x1
+  b.ne failed
+  say "guest: loads answered\n"
+
+// The interrupt controller: distributor and redistributor are KVM's, the CPU interface is the GIC's virtual one.
+  ldr x1, =GICD
+  mov w0, #0x12                       // ARE, Group 1
+  str w0, [x1]
+  ldr x1, =GICR
+  ldr w0, [x1, #0x14]
+  bic w0, w0, #2
+  str w0, [x1, #0x14]
+  add x1, x1, #0x10000
+  mov w0, #-1
+  str w0, [x1, #0x80]                 // all Group 1
+  ldr w0, =0x08000002                 // PPI 27 and SGI 1
+  str w0, [x1, #0x100]
+  mov x0, #0xf0
+  msr S3_0_C4_C6_0, x0                // PMR
+  mov x0, #1
+  msr S3_0_C12_C12_7, x0              // IGRPEN1
+  isb
+  msr daifclr, #2
+
+  mov x21, #3
+1: mrs x0, cntvct_el0
+  add x0, x0, #500
+  msr cntv_cval_el0, x0
+  mov x0, #1
+  msr cntv_ctl_el0, x0
+  isb
+2: wfi
+  cbz x22, 2b
+  mov x22, #0
+  subs x21, x21, #1
+  b.ne 1b
+  say "guest: three ticks\n"
+
+  mov x0, #1
+  movk x0, #0x0100, lsl #16           // SGI 1 to the list of Aff 0: itself
+  msr S3_0_C12_C11_5, x0
+  isb
+3: cbz x23, 3b
+  say "guest: SGI received\n"
+
+// Work: no exits but timer interrupts of the host.
+  mov x0, #0
+  ldr x1, =2000000
+4: add x0, x0, x1
+  subs x1, x1, #1
+  b.ne 4b
+  ldr x1, =2000001000000
+  cmp x0, x1
+  b.ne failed
+  fmov d0, #1.5
+  fadd d0, d0, d0
+  fcvtzs x0, d0
+  cmp x0, #3
+  b.ne failed
+  say "guest: sums are right\n"
+
+  ldr x0, =0x84000000
+  hvc #0
+  cmp w0, #0x10000
+  b.lt failed
+  say "guest: PSCI there, off\n"
+  ldr x0, =0x84000008
+  hvc #0
+failed:
+  say "guest: FAILED\n"
+  ldr x0, =0x84000008
+  hvc #0
+  b .
+
+puts:
+  ldr x2, =CONSOLE
+1: ldrb w1, [x0], #1
+  cbz w1, 2f
+  strb w1, [x2]
+  b 1b
+2: ret
+digit:
+  ldr x2, =CONSOLE
+  add w0, w0, #'0'
+  strb w0, [x2]
+  ret
+newline:
+  ldr x2, =CONSOLE
+  mov w0, #10
+  strb w0, [x2]
+  ret
+
+interrupt:
+  mrs x24, S3_0_C12_C12_0             // IAR1
+  cmp x24, #27
+  b.ne 1f
+  msr cntv_ctl_el0, xzr
+  isb
+  mov x22, #1
+1: cmp x24, #1
+  cset x25, eq
+  orr x23, x23, x25
+  msr S3_0_C12_C12_1, x24             // EOIR1
+  eret
+
+  .ltorg
+  .balign 2048
+vectors:
+  .rept 16
+  .balign 128
+  b interrupt_or_failure
+  .endr
+  .balign 128
+interrupt_or_failure:
+  mrs x24, S3_0_C12_C12_2             // HPPIR1
+  cmp x24, #1020
+  b.lt interrupt
+  b failed
+
+  .balign 4096
+table: .skip 4096
+  .skip 4096
+stack_top:
