@@ -39,6 +39,17 @@ export type { VirtioBlkOptions } from './devices/virtio/blk.ts';
 export { type BlockBackend, memoryBackend } from './devices/virtio/block-store.ts';
 export type { NetBackend } from './devices/virtio/net.ts';
 export { BootError, type BootErrorCode } from './firmware/boot/error.ts';
+export type {
+  RasError,
+  RasMemoryError,
+  RasPcieError,
+  RasProcessorError,
+  RasRawError,
+  RasSeverity,
+} from './firmware/ras/errors.ts';
+export type { RasHappening, RasListener, SourceCounters } from './firmware/ras/ghes.ts';
+export type { RasInjected, RasOutcome } from './firmware/ras/ras.ts';
+export type { RasNotification, RasSource } from './firmware/ras/sources.ts';
 export type { SdeiProfile } from './firmware/sdei/choices.ts';
 export type { SdeiEvent } from './firmware/sdei/events.ts';
 export type { SdeiVersion } from './firmware/sdei/functions.ts';
@@ -68,6 +79,7 @@ export {
   MEMORY_BYTES_STEP,
   type ProgramImage,
 } from './machine/options.ts';
+export type { MachineRas, RasOptions } from './machine/ras.ts';
 // Recordings and snapshots as files.
 export { Recorder, type RecorderOptions } from './machine/record/recorder.ts';
 export { type Recording, readRecording } from './machine/record/recording.ts';

@@ -8,6 +8,9 @@ import { answer, asked } from './linux.mjs';
 
 const { programs, charged } = asked();
 const RAM_PA = 0x4000_0000n;
+const RUNS = 4;
+/** Pause before a measured run, for V8's compiler in the background. */
+const COMPILE_MS = 100;
 
 /** Takes what is written into it and keeps nothing. */
 const nothing = new Proxy(
@@ -35,16 +38,31 @@ function withoutCharge() {
   };
 }
 
+/** One run from the start to the end: seconds. */
+function run(machine, base, name) {
+  machine.restore(base);
+  const began = performance.now();
+  const { reason } = machine.run();
+  if (reason !== 'poweroff') throw new Error(`${name}: the run ended: ${reason}`);
+  return (performance.now() - began) / 1000;
+}
+
 if (!charged) withoutCharge();
 const found = {};
 for (const { name, bytes } of programs) {
   const program = { bytes: Buffer.from(bytes, 'base64'), addrPa: RAM_PA };
   const machine = Machine.create({ programs: [program], cpu: 'cortex-a57', memoryBytes: 64 * 2 ** 20 });
-  const began = performance.now();
-  const { reason } = machine.run();
-  const seconds = (performance.now() - began) / 1000;
-  if (reason !== 'poweroff') throw new Error(`${name}: the run ended: ${reason}`);
+  const base = machine.snapshot();
+  // V8 replaces its first code by its best only where a function is entered anew, and a region that does not charge is
+  // entered once: so all runs but the measured ones are there to have the best code compiled.
+  run(machine, base, name);
   if (machine.compiledRegions === 0) throw new Error(`${name}: nothing was compiled`);
-  found[name] = { seconds, checksum: machine.readRegister(0, 'X20').toString(16), steps: machine.steps };
+  const times = [];
+  for (let n = 0; n < RUNS; n++) {
+    await new Promise((resolve) => setTimeout(resolve, COMPILE_MS));
+    times.push(run(machine, base, name));
+  }
+  const checksum = machine.readRegister(0, 'X20').toString(16);
+  found[name] = { seconds: Math.min(...times), checksum, steps: machine.steps };
 }
 answer(found);

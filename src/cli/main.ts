@@ -3,6 +3,7 @@ import { addConformanceCommand } from './conformance.ts';
 import { addDecodeCommand } from './decode.ts';
 import { DEVICE_NAMES, DRIVE_FORM, openDrives, parseDevices, parseDrive } from './devices.ts';
 import { isUserError, messageOf, UsageError } from './errors.ts';
+import { addExperimentCommand } from './experiment.ts';
 import type { Host } from './host.ts';
 import { readInput, systemReason, unpackKernel } from './inputs.ts';
 import { KEY_HELP } from './keyboard.ts';
@@ -244,6 +245,7 @@ function buildProgram(host: Host, version: string, done: (exitCode: number) => v
     .action(async (flags: RunFlags, command: Command) => done(await runCommand(withKernel(flags), host, command)));
   addConformanceCommand(program, host, done);
   addDecodeCommand(program, host, done);
+  addExperimentCommand(program, host, done);
   addRasCommand(program, host, done);
   addSnapshotCommand(program, host, done);
   addSourceOptions(program.commands.find((command) => command.name() === 'run')!);

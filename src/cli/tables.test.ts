@@ -44,6 +44,7 @@ describe('--dump-tables', () => {
     expect([...host.written.keys()].sort()).toEqual(
       [
         'apic.dat',
+        'bert.dat',
         'device-tree.dtb',
         'dsdt.dat',
         'efi-configuration-table.bin',
@@ -52,8 +53,11 @@ describe('--dump-tables', () => {
         'efi-rt-properties.bin',
         'efi-system-table.bin',
         'efi-vendor.bin',
+        'einj.dat',
+        'erst.dat',
         'facp.dat',
         'gtdt.dat',
+        'hest.dat',
         'pptt.dat',
         'rsdp.dat',
         'sdei.dat',

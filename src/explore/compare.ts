@@ -24,6 +24,9 @@ const ALWAYS_IGNORED = [
   'serrorSyndrome',
 ];
 
+/** What calls leave in registers of EL3 where firmware has no code of its own there: nobody can read them. */
+const FIRMWARE_REGISTERS = ['SPSR_EL3', 'ELR_EL3', 'ESR_EL3', 'FAR_EL3'];
+
 const isFields = (value: PlainData | undefined): value is { readonly [name: string]: PlainData } =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
 
@@ -66,7 +69,8 @@ export class Comparison {
     this.machine = machine;
     this.symbolize = symbolize;
     this.most = most;
-    this.registers = new Set([...(strict ? [] : ALWAYS_IGNORED), ...(ignore.registers ?? [])]);
+    const firmware = machine.options.firmware === 'typescript' ? FIRMWARE_REGISTERS : [];
+    this.registers = new Set([...(strict ? [] : [...ALWAYS_IGNORED, ...firmware]), ...(ignore.registers ?? [])]);
     this.fields = ignore.fields ?? [];
     this.memory = (ignore.memory ?? []).map(({ addrPa, sizeBytes }) => {
       const from = Number(addrPa) - RAM_PA;

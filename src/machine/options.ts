@@ -83,8 +83,8 @@ export interface MachineOptions {
   /** The Software Delegated Exception Interface of the `typescript` firmware; false for none. Default: on. */
   readonly sdei?: false | SdeiOptions;
   /**
-   * Firmware that sees hardware errors first and tells of them by ACPI (HEST, BERT, EINJ, ERST); false for none. Default:
-   * on with ACPI tables and the `typescript` firmware.
+   * Firmware that sees hardware errors first and tells of them by ACPI (HEST, BERT, EINJ, ERST); false for none.
+   * Default: on with ACPI tables and the `typescript` firmware.
    */
   readonly ras?: false | RasOptions;
   /** `interpreter`: no compiled regions; slower, the same steps. Default `compiled`. */

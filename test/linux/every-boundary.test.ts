@@ -125,7 +125,6 @@ describe.skipIf(!haveGuests)(
         if (el === 1) total.exceptions++;
       });
       const plain = undisturbed(machine);
-      console.log(from, machine.steps, guest!.text.slice(-100));
       off();
       const compare = new Comparison(
         machine,

@@ -9,6 +9,7 @@ import { PL061_REGS } from '../../src/devices/pl061.ts';
 import type { Register, Regmap } from '../../src/devices/regmap.ts';
 import { VIRTIO_MMIO_LEGACY_REGS, VIRTIO_MMIO_REGS } from '../../src/devices/virtio/regs.ts';
 import { WATCHDOG_REFRESH_REGS, WATCHDOG_REGS } from '../../src/devices/watchdog.ts';
+import { RAS_REGS } from '../../src/firmware/ras/registers.ts';
 import { type Region, VIRT_INTIDS, VIRT_MEMORY_MAP } from '../../src/machine/board/virt.ts';
 import { notModelled, sourceAt } from './comments.ts';
 import { code, hex, page, table } from './markdown.ts';
@@ -86,6 +87,12 @@ export const DEVICES: readonly Documented[] = [
     region: MAP.ged,
     irq: spi(VIRT_INTIDS.ACPI_GED),
     maps: [GED_REGS],
+  },
+  {
+    title: 'Error interfaces of the firmware (only with ACPI tables)',
+    source: 'src/firmware/ras/registers.ts',
+    region: MAP.ras,
+    maps: [RAS_REGS],
   },
   {
     title: 'Generic watchdog, control frame, where the options ask for one',

@@ -333,6 +333,7 @@ const EL2_ROWS: readonly SysRegRow[] = [
     needs: 'EL2',
     fields: SCTLR_EL2_FIELDS,
     e2h: SCTLR_EL1_FIELDS,
+    e2hRes1: SCTLR_EL1_RES1,
     res1: SCTLR_EL2_RES1,
     reset: bitMask(3),
     doc: 'system control, EL2, and EL0 with HCR_EL2.{E2H, TGE} = {1, 1}',

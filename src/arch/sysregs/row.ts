@@ -52,6 +52,8 @@ export interface SysRegRow {
    * FEAT_VHE, in both: DDI 0487, "RES0" and "RES1" of a bit in only some contexts.
    */
   readonly e2h?: FieldMap;
+  /** With `e2h`: bits that are RES1 while HCR_EL2.E2H is 1. */
+  readonly e2hRes1?: bigint;
   /** Other layouts of the same bits, e.g. PAR_EL1 after a failed translation. */
   readonly views?: Readonly<Record<string, FieldMap>>;
   /** 'stored': a value under a mask. 'computed': behaviour is the PE's. 'absent': named, not modelled, UNDEFINED. */
@@ -186,6 +188,7 @@ export function sysregLayout(row: SysReg, impl: Implementation): SysRegLayout {
   if (row.e2h && impl.features.has('FEAT_VHE')) {
     const host = Object.values(row.e2h).filter(([, , condition]) => !condition || holds(condition, impl));
     for (const [msb, lsb] of host) freed |= bits(msb, lsb);
+    freed |= row.res1 ^ (row.e2hRes1 ?? 0n);
     fixed &= ~freed;
   }
   const hasFields = Object.keys(row.fields).length > 0;

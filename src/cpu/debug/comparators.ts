@@ -19,6 +19,8 @@ export interface DebugContext {
   readonly contextId: number;
   /** VTTBR_EL2.VMID, or undefined where EL2 does not count: at EL2, EL3, and while it is disabled. */
   readonly vmid: number | undefined;
+  /** Bits of a VMID that count: 8 or 16 of them. */
+  readonly vmidMask: number;
 }
 
 /** Bits 48:0: what addresses are compared in. */
@@ -66,7 +68,7 @@ function contextValueMatches({ value, control }: Comparator, c: DebugContext): b
   const type = field(control, 20, 4) & ~BT.LINKED;
   if (type !== BT.CONTEXT && type !== BT.VMID && type !== (BT.CONTEXT | BT.VMID)) return false;
   if (type & BT.CONTEXT && (c.el > 1 || Number(value & 0xffff_ffffn) !== c.contextId)) return false;
-  return !(type & BT.VMID) || c.vmid === Number((value >> 32n) & 0xffn);
+  return !(type & BT.VMID) || c.vmid === Number((value >> 32n) & BigInt(c.vmidMask));
 }
 
 /**

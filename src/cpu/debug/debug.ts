@@ -160,6 +160,7 @@ export class Debug {
       secure,
       els: s.els,
       contextId: s.sysLow(isHost(s) ? CONTEXTIDR_EL2 : CONTEXTIDR_EL1) >>> 0,
+      vmidMask: vmidMask(s),
       vmid: guest && !isHost(s) ? (s.sysHigh(VTTBR_EL2) >>> 16) & vmidMask(s) : undefined,
     };
   }

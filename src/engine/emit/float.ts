@@ -1,6 +1,6 @@
 import { PE_STATE } from '../../arch/pestate.ts';
 import type { FpOp, IrNode } from '../../ir/types.ts';
-import { pushFused32, pushFused64 } from '../float/fused.ts';
+import { pushFused32, pushFused64, pushNoTie32, pushNoTie64 } from '../float/fused.ts';
 import type { ValType } from '../wasm/binary.ts';
 import type { CodeWriter } from '../wasm/code.ts';
 import { FLOAT, FLOAT_LANE, OP } from '../wasm/opcodes.ts';
@@ -130,7 +130,8 @@ export function emitFused(e: Emission, node: FusedCall): void {
   const wide = node.ty === 'i64';
   const [addend, a, b] = floatLocals(e, node) as [number, number, number];
   const result = e.code.local(wide ? 'f64' : 'f32');
-  if (wide) pushFused64(e.code, addend, a, b, result);
-  else pushFused32(e.code, addend, a, b, result);
+  if (wide) pushNoTie64(e.code, pushFused64(e.code, addend, a, b, result));
+  else pushNoTie32(e.code, pushFused32(e.code, addend, a, b, result).sum);
+  e.code.op(OP.i32_and);
   orHelper(e, node, node.helper.name, result);
 }

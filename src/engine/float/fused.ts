@@ -14,9 +14,10 @@ const SPLIT_MASK = ~0x7ff_ffffn;
 /** The least factor that makes every number larger. */
 const LARGER = 1 + 2 ** -52;
 
-/** What `pushFused` leaves in locals beside the result, for who wants to know whether it is exact. */
-export interface FusedError {
+/** What `pushFused64` leaves in locals (f64). */
+export interface Fused64 {
   readonly product: number;
+  readonly result: number;
   /** The exact sum is `result + rest + lost`, where `lost` is the error of adding `parts`. */
   readonly rest: number;
   readonly parts: readonly [number, number];
@@ -63,13 +64,13 @@ function pushProductError(c: CodeWriter, a: number, b: number, product: number):
 }
 
 /**
- * `result` := addend + a * b in double precision; leaves 1 on the stack when it is known to be rounded to nearest once.
+ * `result` := addend + a * b in double precision; leaves 1 on the stack when no exponent is near the ends of its range.
  *
- * Product and sum are kept with their errors, so the exact value is s + (t + e). Rounding t + e first can only matter
- * when s + (t + e) then looks like a tie: rounding is monotonic, and the point where a tie lies is a number itself.
- * Ties, and everything near the ends of the exponent range, answer 0. All arguments are f64 locals.
+ * Product and sum are kept with their errors, so the exact value is s + (t + e). The result is that value rounded to
+ * nearest once, unless t + e is not exact and s + (t + e) then looks like a tie: rounding is monotonic, and the point
+ * where a tie lies is a number itself. All arguments are f64 locals.
  */
-export function pushFused64(c: CodeWriter, addend: number, a: number, b: number, result: number): FusedError {
+export function pushFused64(c: CodeWriter, addend: number, a: number, b: number, result: number): Fused64 {
   const [p, s, e] = [c.local('f64'), c.local('f64'), c.local('f64')];
   const [t, d, w] = [c.local('f64'), c.local('f64'), c.local('f64')];
   c.get(a).get(b).op(OP.f64_mul).tee(p).get(addend).op(OP.f64_add).set(s);
@@ -81,14 +82,19 @@ export function pushFused64(c: CodeWriter, addend: number, a: number, b: number,
   pushFusedRange(c, p);
   exponentIn(c, result, EXPONENT_MIN, EXPONENT_END);
   c.op(OP.i32_and);
-  c.get(w).f64(LARGER).op(OP.f64_mul).get(result).op(OP.f64_add).get(result).op(OP.f64_eq, OP.i32_and);
-  return { product: p, rest: w, parts: [t, e] };
+  return { product: p, result, rest: w, parts: [t, e] };
+}
+
+/** Leaves 1 when what was rounded to give the result was no tie, nor the next thing to it. */
+export function pushNoTie64(c: CodeWriter, { result, rest }: Fused64): void {
+  c.get(rest).f64(LARGER).op(OP.f64_mul).get(result).op(OP.f64_add).get(result).op(OP.f64_eq);
 }
 
 /**
- * `result` := addend + a * b in single precision; leaves 1 on the stack when it is known to be rounded to nearest once.
+ * `result` := addend + a * b in single precision; leaves 1 on the stack when the result is a normal
+ * number above the smallest ones.
  *
- * In double precision the product is exact, and the sum can be rounded again unless it looks like a tie.
+ * In double precision the product is exact, and the sum can be rounded again unless it is inexact and looks like a tie.
  *
  * @returns the f64 locals of product, addend and sum
  */
@@ -104,12 +110,10 @@ export function pushFused32(
   c.get(addend).op(OP.f64_promote_f32).tee(x).op(OP.f64_add).tee(s).op(OP.f32_demote_f64).tee(result);
   c.op(OP.i32_reinterpret_f32).i32(23).op(OP.i32_shr_u).i32(0xff).op(OP.i32_and);
   c.i32(2).op(OP.i32_sub).i32(0xfd).op(OP.i32_lt_u);
-  pushNoTie(c, s);
-  c.op(OP.i32_and);
   return { product: p, addend: x, sum: s };
 }
 
 /** Leaves 1 when a double does not lie half-way between two singles. */
-function pushNoTie(c: CodeWriter, s: number): void {
+export function pushNoTie32(c: CodeWriter, s: number): void {
   c.get(s).op(OP.i64_reinterpret_f64, OP.i32_wrap_i64).i32(0x1fff_ffff).op(OP.i32_and).i32(0x1000_0000).op(OP.i32_ne);
 }

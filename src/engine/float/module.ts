@@ -4,7 +4,7 @@ import { ROUNDING_FROM_FPCR } from '../../isa/fp-helpers.ts';
 import { type FuncType, ModuleWriter, type ValType } from '../wasm/binary.ts';
 import { CodeWriter } from '../wasm/code.ts';
 import { FLOAT, OP } from '../wasm/opcodes.ts';
-import { pushFused32, pushFused64, pushFusedRange, pushSumError } from './fused.ts';
+import { pushFused32, pushFused64, pushFusedRange, pushNoTie32, pushNoTie64, pushSumError } from './fused.ts';
 
 /**
  * Floating point that generated code calls: the host's arithmetic where its result is right and it can be told whether
@@ -204,10 +204,14 @@ function fused(body: Body): void {
   const [addend, a, b] = x as [number, number, number];
   if (!wide) {
     const f = pushFused32(c, addend, a, b, result);
-    // A sum that is zero is exact.
-    c.get(f.sum).f64(0).op(OP.f64_eq, OP.i32_or).if();
+    const lost = c.local('f64');
+    // A sum that is zero is exact, and one that is exact may be a tie.
+    c.get(f.sum).f64(0).op(OP.f64_eq, OP.i32_or);
     pushSumError(c, f.product, f.addend, f.sum);
-    c.f64(0).op(OP.f64_ne);
+    c.tee(lost).f64(0).op(OP.f64_eq);
+    pushNoTie32(c, f.sum);
+    c.op(OP.i32_or, OP.i32_and).if();
+    c.get(lost).f64(0).op(OP.f64_ne);
     c.get(result).op(OP.f64_promote_f32).get(f.sum).op(OP.f64_ne, OP.i32_or);
     noteInexact(c);
     give(body);
@@ -223,15 +227,19 @@ function fused(body: Body): void {
   c.if();
   give(body);
   c.end().end();
-  const { product: whole, rest, parts } = pushFused64(c, addend, a, b, result);
+  const f = pushFused64(c, addend, a, b, result);
   // A sum that is zero is exact.
   c.get(result).f64(0).op(OP.f64_eq);
-  pushFusedRange(c, whole);
-  c.op(OP.i32_and, OP.i32_or).if();
-  const d = c.local('f64');
-  c.get(parts[0]).get(parts[1]).op(OP.f64_add).set(d);
-  pushSumError(c, parts[0], parts[1], d);
-  c.f64(0).op(OP.f64_ne).get(rest).f64(0).op(OP.f64_ne, OP.i32_or);
+  pushFusedRange(c, f.product);
+  c.op(OP.i32_and, OP.i32_or);
+  const [t, e] = f.parts;
+  const [d, lost] = [c.local('f64'), c.local('f64')];
+  c.get(t).get(e).op(OP.f64_add).set(d);
+  pushSumError(c, t, e, d);
+  c.tee(lost).f64(0).op(OP.f64_eq);
+  pushNoTie64(c, f);
+  c.op(OP.i32_or, OP.i32_and).if();
+  c.get(lost).f64(0).op(OP.f64_ne).get(f.rest).f64(0).op(OP.f64_ne, OP.i32_or);
   noteInexact(c);
   give(body);
   c.end();

@@ -1,5 +1,9 @@
+import { store } from '../../engine/hosted/effects.ts';
 import { eventsRig, register, sdei, stage, WORD } from '../events-rig.ts';
 import type { Experiment } from '../experiment.ts';
+
+/** GICR_ICFGR1 of PE 1. */
+const GICR_ICFGR1_PA = 0x080d_0c04n;
 
 /** An interrupt that the client has bound: its line holds the event as long as the PE is masked. */
 export const eventMasked: Experiment = {
@@ -12,6 +16,8 @@ export const eventMasked: Experiment = {
     const intid = 20;
     const rig = eventsRig(function* (program) {
       yield* register(program);
+      // An edge, which is kept: as a level it would have gone before anybody looked.
+      yield* store(GICR_ICFGR1_PA, 2n << BigInt(2 * (intid & 15)), 4);
       const event = yield* sdei('SDEI_INTERRUPT_BIND', BigInt(intid));
       yield* sdei('SDEI_EVENT_REGISTER', event, program.address('event'), 0n, 0n, 0n);
       yield* sdei('SDEI_EVENT_ENABLE', event);

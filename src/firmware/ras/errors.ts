@@ -1,8 +1,8 @@
 /**
  * Errors as a user describes them, and the status block that each becomes.
  *
- * Source: ACPI Specification 6.5, "Generic Error Status Block"; UEFI Specification 2.10, appendix N.2.4.4, "ARM Processor
- * Error Section", N.2.5, "Memory Error Section", N.2.7, "PCI Express Error Section".
+ * Source: ACPI Specification 6.5, "Generic Error Status Block"; UEFI Specification 2.10, appendix N.2.4.4, "ARM
+ * Processor Error Section", N.2.5, "Memory Error Section", N.2.7, "PCI Express Error Section".
  */
 import { encodeBits } from '../../tables/cper/bits.ts';
 import { decodeStatusBlock, encodeStatusBlock } from '../../tables/cper/block.ts';

@@ -10,7 +10,7 @@ import type { RasHost } from './host.ts';
 import { ERST_RANGE_BYTES } from './layout.ts';
 import { ERST_EXECUTE_MAGIC } from './registers.ts';
 
-/** Bytes of all records together. */
+/** Bytes of all records together: some panics of Linux, and no more memory than that whatever a guest writes. */
 export const ERST_STORE_BYTES_MAX = 0x4_0000;
 
 /** Command status. ACPI, "Command Status". */
@@ -100,8 +100,8 @@ export class Erst {
   }
 
   /**
-   * Half of ERST_NEXT_ID. The lower half takes the next identifier, the upper one shows the same; behind the last record
-   * comes all-ones once, then the first again.
+   * Half of ERST_NEXT_ID. The lower half takes the next identifier, the upper one shows the same; behind the last
+   * record comes all-ones once, then the first again.
    */
   nextIdHalf(upper: boolean, looksOnly: boolean): number {
     const ids = [...this.records.keys()];

@@ -14,14 +14,14 @@ import type { CheckedSource } from './sources.ts';
 export const RAS_QUEUE_MAX = 16;
 /** Virtual time between two looks at what says nothing by itself. */
 const RETRY_NS = 1_000_000;
-/** Looks after which a notification that is refused is given up. */
+/** Looks after which a notification that is refused is given up: 10 s. */
 const RETRIES_MAX = 10_000;
 /**
  * Virtual time after which an SDEI event is raised again while its error is still in the block and others wait behind
  * it: a client that had no room for the record leaves it there. Linux, ghes_in_nmi_queue_one_entry().
  */
 const REMIND_NS = 100_000_000;
-/** Reminders of one error. */
+/** Reminders of one error: who has not taken it in 10 s does not live any more. */
 const REMINDERS_MAX = 100;
 
 /** An error on its way. */
@@ -41,8 +41,8 @@ export interface Waiting {
  */
 export type RasListener = (what: RasHappening, serial: number, source: CheckedSource | undefined, pe: number) => void;
 /**
- * `queued`: waits for an acknowledgement. `recorded`: is in the block of its source. `notified`: the operating system was
- * told. `acknowledged`: it gave the block back. `lost`: no room. `kept`: it is in BERT after a reset.
+ * `queued`: waits for an acknowledgement. `recorded`: is in the block of its source. `notified`: the operating system
+ * was told. `acknowledged`: it gave the block back. `lost`: no room. `kept`: it is in BERT after a reset.
  */
 export type RasHappening = 'queued' | 'recorded' | 'notified' | 'acknowledged' | 'lost' | 'kept';
 

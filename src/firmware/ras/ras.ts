@@ -52,7 +52,7 @@ const WAYS: Readonly<Record<RasSeverity, readonly RasNotification[]>> = {
 /** us: [63:32] most, [31:0] usual. */
 const TIMINGS = [10, 100] as const;
 
-/** Most fatal errors that are kept for the next start. */
+/** Most fatal errors that are kept for the next start: as many as the boot error region has room for, and more. */
 const KEPT_MAX = 16;
 
 /** The CPER timestamp of a number of seconds since 1970. The civil calendar, proleptic Gregorian. */

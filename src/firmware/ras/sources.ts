@@ -39,7 +39,9 @@ export const RAS_SOURCES_MAX = 16;
 /** SDEI events that errors use unless told: explicit, private, of the two priorities. */
 export const RAS_SDEI_EVENTS = { sdei: 3000, 'sdei-critical': 3001 } as const;
 const POLL_MS_DEFAULT = 1000;
+/** An hour: whoever polls less often does not want to know. */
 const POLL_MS_MAX = 3_600_000;
+/** 0xffff says that there is no source. */
 const ID_MAX = 0xfffe;
 
 /**

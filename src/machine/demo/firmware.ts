@@ -13,6 +13,10 @@ const ACKS_PA = 0x40c1_0800n;
 const BLOCKS_PA = 0x40c2_0000n;
 const BLOCK_BYTES = 0x1000n;
 
+/** Memory error types and an error status of CPER. UEFI Specification, "Memory Error Section". */
+const ECC = { SINGLE_BIT: 2, MULTI_BIT: 3 } as const;
+const IN_DRAM = 0x400n;
+
 function word(value: bigint): Uint8Array {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, value, true);
@@ -47,6 +51,7 @@ export interface DemoError {
 
 /** Writes a record into the block of a source and raises its event on a PE; gives the record. */
 export function reportError(machine: Machine, source: number, event: number, pe: number, error: DemoError): Uint8Array {
+  const ecc = error.severity === 'corrected' ? ECC.SINGLE_BIT : ECC.MULTI_BIT;
   const block = encodeStatusBlock({
     entries: [
       {
@@ -54,7 +59,7 @@ export function reportError(machine: Machine, source: number, event: number, pe:
         fruText: error.dimm,
         section: {
           kind: 'memory',
-          fields: { physicalAddress: error.addressPa, memoryErrorType: 3, errorStatus: 0x400n },
+          fields: { physicalAddress: error.addressPa, memoryErrorType: ecc, errorStatus: IN_DRAM },
         },
       },
     ],

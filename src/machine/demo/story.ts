@@ -45,6 +45,7 @@ export class Story {
   private line = '';
   private record: Uint8Array | undefined;
   private nested = false;
+  private due = 0;
 
   /** @param tell - hears the text, in whole lines */
   constructor(tell: (text: string) => void) {
@@ -90,13 +91,23 @@ export class Story {
     if (scene === 'nmi') return;
     this.nested = scene === 'nested';
     const severity = this.nested ? 'recoverable' : 'corrected';
-    const at = this.machine.boundary.step + ERROR_AFTER;
-    this.machine.at(at, () => this.fail(0, DEMO_EVENTS.normal, severity, 'DIMM A1'));
+    this.later(ERROR_AFTER, () => this.fail(0, DEMO_EVENTS.normal, severity, 'DIMM A1'));
+  }
+  private later(steps: number, action: () => void): void {
+    this.due++;
+    this.machine.at(this.machine.boundary.step + steps, () => {
+      this.due--;
+      action();
+    });
+  }
+  /** Nothing is going to be done from outside at a step to come, so the whole future is in the machine. */
+  get quiet(): boolean {
+    return this.due === 0;
   }
   private fail(source: number, event: number, severity: 'corrected' | 'recoverable', dimm: string): void {
     const addressPa = 0x4080_0000n + BigInt(source) * 0x1000n;
     const record = reportError(this.machine, source, event, 0, { severity, addressPa, dimm });
-    this.record ??= record;
+    if (severity === 'corrected') this.record = record;
     this.tell(`    firmware: a ${severity} error in ${dimm}; event ${event} is raised on CPU 0.\n`);
   }
   private answer(pc: string): void {
@@ -107,10 +118,9 @@ export class Story {
     const drawing = this.lanes.end();
     this.tell(`\n${drawing}`);
     if (!this.record) return;
-    const back = isAcknowledged(this.machine, 0) && isAcknowledged(this.machine, 1);
-    this.tell(
-      `\n    The record, a Common Platform Error Record, ${this.record.length} bytes, decoded${back ? '' : ' (not taken)'}:\n`,
-    );
+    const taken = isAcknowledged(this.machine, 0) ? ' The kernel has given the space for it back.' : '';
+    const { length } = this.record;
+    this.tell(`\n    What the firmware wrote, ${length} bytes of Common Platform Error Record.${taken}\n`);
     const { value } = decodeStatusBlock(this.record);
     if (value) this.tell(treeText(describeStatusBlock(value), 0).join(''));
     this.record = undefined;
