@@ -2,7 +2,8 @@
  * `unmaskable/hosted`: guest code in TypeScript.
  *
  * A {@link HostedProgram} places generator functions at virtual addresses of a machine. Each effect they `yield*` is
- * one step of the PE that runs them, interrupted by whatever interrupts an instruction there.
+ * one step of the PE that runs them, interrupted by whatever interrupts an instruction there. A {@link Kernel} is a
+ * small operating system made of such functions.
  */
 export {
   type AccessBytes,
@@ -52,3 +53,45 @@ export {
   type HostedVectors,
   type VectorGroup,
 } from './engine/hosted/program.ts';
+export { Backtrace } from './os/irqflags/backtrace.ts';
+export { DAIF_CONTEXT, type IrqFlags } from './os/irqflags/flags.ts';
+export {
+  disableNmi,
+  enableNmi,
+  freeNmi,
+  freePercpuNmi,
+  IRQF,
+  nmisTaken,
+  preparePercpuNmi,
+  requestNmi,
+  requestPercpuNmi,
+  teardownPercpuNmi,
+} from './os/irqflags/nmi.ts';
+export { PMR } from './os/irqflags/pmr.ts';
+export type { Cpu, ExecutionContext } from './os/kit/cpu.ts';
+export { deadlock } from './os/kit/deadlock.ts';
+export { ERRNO } from './os/kit/errno.ts';
+export { FRAME, type Frame } from './os/kit/frame.ts';
+export {
+  type CrossCall,
+  type HotplugCallback,
+  type InterruptHandler,
+  Kernel,
+  type KernelFunction,
+  type KernelOptions,
+  type SyncHandler,
+} from './os/kit/kernel.ts';
+export { areaOf } from './os/kit/layout.ts';
+export { setTimer, stopTimer } from './os/kit/timer.ts';
+export { SdeiClient, type SdeiClientOptions, type SdeiEventContext } from './os/sdei/client.ts';
+export {
+  sdeiFreeze,
+  sdeiProbe,
+  sdeiReboot,
+  sdeiRestore,
+  sdeiResume,
+  sdeiSuspend,
+  sdeiThaw,
+} from './os/sdei/lifecycle.ts';
+export { RECORD } from './os/sdei/records.ts';
+export type { SdeiVariants } from './os/sdei/variants.ts';

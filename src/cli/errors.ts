@@ -23,6 +23,7 @@ const USER_ERROR_NAMES: ReadonlySet<string> = new Set([
   'CperError',
   'AcpiError',
   'HostedError',
+  'ExploreError',
 ]);
 
 /** True when `error` is the user's mistake (exit 2), false when it is ours (exit 70). */

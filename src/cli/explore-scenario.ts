@@ -185,7 +185,10 @@ function checkOf(written: WrittenCheck): (run: CheckedRun) => string | undefined
   const { memory, bytes = 8 } = written;
   return ({ machine }) => {
     const read = machine.readMemory(BigInt(memory), bytes);
-    return differs(`the ${bytes} bytes at ${String(memory)}`, read.reduceRight((v, b) => (v << 8n) | BigInt(b), 0n));
+    return differs(
+      `the ${bytes} bytes at ${String(memory)}`,
+      read.reduceRight((v, b) => (v << 8n) | BigInt(b), 0n),
+    );
   };
 }
 

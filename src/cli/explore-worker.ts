@@ -2,8 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { runPoint } from '../explore/explore.ts';
 import { Explorer } from '../explore/explorer.ts';
-import { loadSnapshot } from '../machine/snapshot-file/files.ts';
 import type { MachineOptions } from '../machine/options.ts';
+import { loadSnapshot } from '../machine/snapshot-file/files.ts';
 import { messageOf } from './errors.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './explore-pool.ts';
 import { openScenario } from './explore-scenario.ts';

@@ -27,6 +27,8 @@ export interface Host {
   readonly input: InputPort;
   /** True when standard output is a terminal. */
   readonly outputIsTerminal: boolean;
+  /** True when standard error is one; absent means no. */
+  readonly errorIsTerminal?: boolean;
   /** Writes to standard output; resolves when more may be written. */
   writeOut(bytes: Uint8Array): Promise<void>;
   /** Writes whole lines to standard error. */

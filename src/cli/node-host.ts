@@ -73,6 +73,7 @@ function standardInput(): NodeJS.ReadStream | undefined {
 class NodeHost implements Host {
   readonly input = new NodeInput();
   readonly outputIsTerminal = process.stdout.isTTY === true;
+  readonly errorIsTerminal = process.stderr.isTTY === true;
   readonly createMachine = createMachine;
   readonly createDemo = createDemo;
   readonly openDrive = openDriveFile;

@@ -122,7 +122,7 @@ function apply(machine: Machine, r: Registers): void {
   const n = r.regime;
   machine.writeRegister(0, `MAIR_EL${n}`, MAIR);
   machine.writeRegister(0, `TTBR0_EL${n}`, r.ttbr0);
-  if (n === 1) machine.writeRegister(0, 'TTBR1_EL1', r.ttbr1);
+  if (n !== 3) machine.writeRegister(0, `TTBR1_EL${n}`, r.ttbr1);
   machine.writeRegister(0, `TCR_EL${n}`, r.tcr);
   machine.writeRegister(0, `SCTLR_EL${n}`, r.sctlr);
 }
@@ -145,31 +145,44 @@ function same(here: ReturnType<typeof ask>, there: WalkResult): boolean {
   );
 }
 
+function beHost(machine: Machine): void {
+  machine.writeRegister(0, 'SCR_EL3', 0x401n);
+  machine.writeRegister(0, 'HCR_EL2', (1n << 34n) | (1n << 27n));
+}
+
 const hex = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value);
 
 /**
  * Builds tables and compares every access of every Exception level of their regime; gives how often each result came.
  */
-function compare(cpu: ProfileName, granules: readonly GranuleKib[], all: readonly GranuleKib[]): Map<string, number> {
+function compare(
+  cpu: ProfileName,
+  granules: readonly GranuleKib[],
+  all: readonly GranuleKib[],
+  host = false,
+): Map<string, number> {
   const machine = bareMachine({ el2: true, el3: true, cpu });
   place(machine);
-  const tables = new Tables(machine, `walk ${cpu}`);
+  const tables = new Tables(machine, `walk ${cpu} ${host}`);
+  if (host) beHost(machine);
   const seen = new Map<string, number>();
   const paBits = cpu === 'full' ? 48 : 44;
   for (let round = 0; round < ROUNDS; round++) {
     const r = tables.registers(all);
+    // EL2&0 has two halves and EL0 as EL1&0 has, in registers of EL2.
+    if (host && r.regime !== 1) continue;
     const va = tables.address48(r.txsz, r.upper);
     tables.along(r, granules.includes(r.granule) ? r.granule : 4, r.txsz, va);
-    apply(machine, r);
+    apply(machine, host ? { ...r, regime: 2 } : r);
     for (const el of r.regime === 1 ? ([0, 1] as const) : ([r.regime] as const))
       for (const access of ['read', 'write', 'fetch'] as const)
         for (const pan of el === 1 && access !== 'fetch' ? [false, true] : [false]) {
           const read = (pa: bigint): bigint | undefined => tables.read(pa);
           // An instruction's address comes from PC, where a branch has put no tag.
-          if (access === 'fetch' && machine.pes[0]!.mmu.branchAddress(el, va) !== va) continue;
+          if (access === 'fetch' && machine.pes[0]!.mmu.branchAddress(host ? el * 2 : el, va) !== va) continue;
           const request = { va, access, el, pan, ...r, mair: MAIR, paBits, granulesKib: granules, read };
           const there = walk(request);
-          const here = ask(machine, request);
+          const here = ask(machine, host ? { ...request, el: el === 0 ? 0 : 2 } : request);
           if (!same(here, there)) expect({ here, request: JSON.stringify({ round, ...request }, hex) }).toEqual(there);
           const name = 'fault' in there ? `${there.fault} ${there.level}` : 'translated';
           seen.set(name, (seen.get(name) ?? 0) + 1);
@@ -193,6 +206,13 @@ describe('translation against an independent walker', () => {
 
   it('on a Cortex-A57, with 44 bits and without 16 KiB granules, too', () => {
     const seen = compare('cortex-a57', [4, 64], [4, 16, 64]);
+    expect(EVERY_RESULT.filter((name) => !seen.has(name))).toEqual([]);
+  });
+});
+
+describe('the EL2&0 regime of HCR_EL2.{E2H, TGE} = {1, 1}', () => {
+  it('has the halves, controls and permissions of EL1&0 in the registers of EL2', () => {
+    const seen = compare('full', [4, 16, 64], [4, 16, 64], true);
     expect(EVERY_RESULT.filter((name) => !seen.has(name))).toEqual([]);
   });
 });

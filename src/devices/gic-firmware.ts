@@ -81,6 +81,17 @@ export class FirmwareInterrupts {
     }
     this.parts.updateAll();
   }
+  /**
+   * The interrupt is being handled by firmware, or no more. Non-secure software reads it in ISACTIVER only when it has
+   * been given back meanwhile; with one security state the GIC never saw the interrupt.
+   */
+  activate(intid: number, pe: number, active: boolean): void {
+    if (!this.parts.twoStates()) return;
+    const { bank, word, bit } = this.parts.place(intid, pe);
+    if (active) bank.active[word]! |= bit;
+    else bank.active[word]! &= ~bit;
+    this.parts.updateAll();
+  }
   /** The route of a taken SPI: affinity as in MPIDR_EL1, or any PE. With one security state it stays the guest's. */
   route(intid: number, affinity: bigint | undefined): void {
     if (!this.parts.twoStates()) return;

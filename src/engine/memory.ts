@@ -300,10 +300,6 @@ export class GuestMemory {
     const index = Math.floor(page / CHUNK_PAGES);
     const content = this.chunks[index]![page % CHUNK_PAGES]!;
     if (content.bytes === undefined) content.bytes = this.pageBytes(page).slice();
-    if (this.frozen[index]) {
-      this.chunks[index] = this.chunks[index]!.slice();
-      this.frozen[index] = false;
-    }
     this.flags[page]! &= ~FLAG_CLEAN;
     this.dirty.push(page);
   }
@@ -335,7 +331,13 @@ export class GuestMemory {
   /** RAM as it is now; costs what changed since the last image was taken. */
   capture(): RamImage {
     for (const page of this.dirty) {
-      this.chunks[Math.floor(page / CHUNK_PAGES)]![page % CHUNK_PAGES] = { bytes: undefined };
+      const index = Math.floor(page / CHUNK_PAGES);
+      // Chunks are shared with the images that have them.
+      if (this.frozen[index]) {
+        this.chunks[index] = this.chunks[index]!.slice();
+        this.frozen[index] = false;
+      }
+      this.chunks[index]![page % CHUNK_PAGES] = { bytes: undefined };
       this.flags[page]! |= FLAG_CLEAN;
     }
     this.dirty = [];
@@ -346,10 +348,17 @@ export class GuestMemory {
 
   /** Puts RAM back to an image of this memory; costs what differs. Cached translations are dropped. */
   restore(image: RamImage): void {
+    // A chunk that is the image's own differs in dirty pages only; any other is compared page by page.
+    for (const page of this.dirty) {
+      const index = Math.floor(page / CHUNK_PAGES);
+      const chunk = this.chunks[index]!;
+      if (chunk !== image[index]) continue;
+      const content = chunk[page % CHUNK_PAGES]!;
+      this.putBack(page, content, content, true);
+    }
     const dirty = new Set(this.dirty);
-    const dirtyChunks = new Set(this.dirty.map((p) => Math.floor(p / CHUNK_PAGES)));
     image.forEach((chunk, index) => {
-      if (chunk === this.chunks[index] && !dirtyChunks.has(index)) return;
+      if (chunk === this.chunks[index]) return;
       for (let i = 0; i < CHUNK_PAGES; i++) {
         const page = index * CHUNK_PAGES + i;
         const now = this.chunks[index]![i]!;

@@ -204,6 +204,11 @@ export const MUTANTS: readonly Mutant[] = [
     '',
     'PSCI SYSTEM_RESET ends registrations and bindings',
   ),
+  dispatcher(
+    'if (record.intid !== null) this.host.interrupts.activate(record.intid, pe, false);',
+    '',
+    'an interrupt whose event ends its registration in the handler stays active until COMPLETE',
+  ),
   // --- the state table ---
   other(
     'states',

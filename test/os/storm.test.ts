@@ -3,7 +3,7 @@ import type { SdeiVariants } from '../../src/os/sdei/variants.ts';
 import { runStorm, stormOf } from './storm.ts';
 
 /** Storms of a run; UNMASKABLE_STORMS=10000 for all of them. */
-const STORMS = Number(process.env.UNMASKABLE_STORMS ?? 40);
+const STORMS = Number(process.env.UNMASKABLE_STORMS ?? 25);
 const FIRST = Number(process.env.UNMASKABLE_STORM_FIRST ?? 0);
 /** Where the search for a mistake that shows in one storm of fifty begins, so that it takes less time here. */
 const NARROW_WINDOW = 45;

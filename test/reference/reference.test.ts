@@ -26,7 +26,8 @@ describe('the reference pages', () => {
   });
 
   it('devices: every register map of the sources is there', () => {
-    const maps = filesBelow('src/devices', '.ts')
+    const maps = ['src/devices', 'src/firmware']
+      .flatMap((folder) => filesBelow(folder, '.ts'))
       .filter((source) => !source.path.endsWith('.test.ts'))
       .flatMap((source) => [...source.text.matchAll(/^export const (\w+) = regmap\(/gm)].map(([, name]) => name!));
     expect(maps.length).toBeGreaterThan(8);

@@ -5,6 +5,9 @@ import { CaseGroup } from '../case.ts';
 import { check, type Guest } from '../guest.ts';
 import { SCRATCH_PA } from '../layout.ts';
 
+/** GICD_ISACTIVER, GICR_ISACTIVER0. */
+const ISACTIVER = 0x300;
+
 /** UNREGISTER in a handler. */
 export const UNREGISTER = new CaseGroup('unregister while running');
 
@@ -143,6 +146,31 @@ UNREGISTER.functions(
     }),
   }),
   { cpus: 2, needs: ['binding'] },
+);
+
+UNREGISTER.functions(
+  'an interrupt whose event ends its registration in the handler stays active until COMPLETE',
+  (g) => ({
+    *main() {
+      const intid = g.target.freePpis[0]!;
+      yield* g.trigger(intid, true);
+      const event = yield* g.bind(intid);
+      yield* g.ready(event, 'handler', intid);
+      yield* g.unmask();
+      yield* g.pulse(intid);
+      yield* g.settle(20);
+      yield* g.expectTags([1]);
+      check(yield* g.interruptBit(ISACTIVER, intid), 0n, 'ISACTIVER of the interrupt behind COMPLETE');
+    },
+    handler: g.handler(function* ({ event, argument }) {
+      const active = () => g.interruptBit(ISACTIVER, Number(argument));
+      check(yield* active(), 0n, 'ISACTIVER of an interrupt that is the firmware’s');
+      yield* g.expect('PENDING', 'SDEI_EVENT_UNREGISTER', event);
+      check(yield* active(), 1n, 'ISACTIVER of an interrupt that was given back in its handler');
+      yield* g.note(1);
+    }),
+  }),
+  { needs: ['binding', 'a Secure interrupt'] },
 );
 
 /** Normal and critical events. */

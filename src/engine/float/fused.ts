@@ -85,9 +85,11 @@ export function pushFused64(c: CodeWriter, addend: number, a: number, b: number,
   return { product: p, result, rest: w, parts: [t, e] };
 }
 
-/** Leaves 1 when what was rounded to give the result was no tie, nor the next thing to it. */
-export function pushNoTie64(c: CodeWriter, { result, rest }: Fused64): void {
+/** Leaves 1 when what was rounded to give the result was no tie, nor the next thing to it, or the product is exact. */
+export function pushNoTie64(c: CodeWriter, { result, rest, parts }: Fused64): void {
   c.get(rest).f64(LARGER).op(OP.f64_mul).get(result).op(OP.f64_add).get(result).op(OP.f64_eq);
+  // An error of zero is +0: unequal numbers and equal ones alike give that when they cancel.
+  c.get(parts[1]).op(OP.i64_reinterpret_f64, OP.i64_eqz, OP.i32_or);
 }
 
 /**

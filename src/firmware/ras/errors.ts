@@ -226,14 +226,14 @@ function blockOfRecord(bytes: Uint8Array, facts: RasFacts, refuse: Refuse): Uint
 function checkedBlock({ bytes, unchecked }: RasRawError, facts: RasFacts, refuse: Refuse): Uint8Array {
   if (looksLikeRecord(bytes)) return blockOfRecord(bytes, facts, refuse);
   const { value, findings } = decodeStatusBlock(bytes);
-  if (unchecked) return bytes.slice();
+  if (unchecked) return new Uint8Array(bytes);
   const first = findings[0];
   if (first) {
     const where = `at offset ${first.offset}: ${first.rule}: found ${first.found}, expected ${first.expected}`;
     return refuse(`the error status block is malformed ${where}. See: unmaskable decode.`);
   }
   if (value!.blockStatus === 0) refuse('the error status block says that there is no error: its status is 0.');
-  return bytes.slice(0, bytes.length - value!.trailing.length);
+  return new Uint8Array(bytes.subarray(0, bytes.length - value!.trailing.length));
 }
 
 /** An error as it goes to the operating system. */
@@ -257,7 +257,8 @@ export function recordOf(error: RasError, facts: RasFacts, refuse: Refuse): RasR
   }
   if (block.length > STATUS_BLOCK_BYTES)
     refuse(`the error status block has ${block.length} bytes; a source of this machine takes ${STATUS_BLOCK_BYTES}.`);
-  const severity = block.length >= 20 ? severityOf(new DataView(block.buffer).getUint32(16, true)) : 'fatal';
+  const severity =
+    block.length >= 20 ? severityOf(new DataView(block.buffer, block.byteOffset).getUint32(16, true)) : 'fatal';
   return { block, severity };
 }
 

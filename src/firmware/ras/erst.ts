@@ -55,7 +55,8 @@ export function splitRecords(bytes: Uint8Array, refuse: (message: string) => nev
     const length = recordLength(bytes.subarray(at));
     if (length === undefined || length > ERST_RANGE_BYTES)
       return refuse(`error records: at offset ${at} there is no CPER record that can be stored.`);
-    records.push(bytes.slice(at, at + length));
+    // A copy whatever kind of bytes these are.
+    records.push(new Uint8Array(bytes.subarray(at, at + length)));
     at += length;
   }
   return records;

@@ -201,6 +201,7 @@ export class SdeiDispatcher {
     this.apply('DISPATCH', record, pe);
     handler.latch = false;
     this.pes[pe]!.stack.push({ event: number, x: [...context.x], pc: context.pc, pstate: context.pstate });
+    if (record.intid !== null) this.host.interrupts.activate(record.intid, pe, true);
     this.holdInterrupts(pe);
     this.host.resume(pe, {
       x: [BigInt(number), handler.argument, context.pc, BigInt(context.pstate), ...context.x.slice(4)],
@@ -229,7 +230,9 @@ export class SdeiDispatcher {
   }
   private leave(pe: number): EventContext {
     const frame = this.pes[pe]!.stack.pop()!;
-    this.apply('COMPLETE', this.event(frame.event)!, pe);
+    const record = this.event(frame.event)!;
+    this.apply('COMPLETE', record, pe);
+    if (record.intid !== null) this.host.interrupts.activate(record.intid, pe, false);
     this.holdInterrupts(pe);
     return frame;
   }

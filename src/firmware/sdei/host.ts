@@ -22,6 +22,8 @@ export interface SdeiInterrupts {
    * @returns the level of its wire, of which the dispatcher hears from now on and the controller no more
    */
   take(intid: number, pe: number, priority: number): boolean;
+  /** An event of the interrupt is being handled: it is active from here on, or no longer. */
+  activate(intid: number, pe: number, active: boolean): void;
   /** Where a taken SPI is routed: to a PE, or to any. */
   route(intid: number, affinity: bigint | undefined): void;
   /** The inverse of `take`: Non-secure, disabled, not pending, lowest priority; `level` is that of its wire. */

@@ -109,6 +109,9 @@ export class SdeiRig {
           Object.assign(this.interrupt(intid, pe), { owner: 'firmware', priority });
           return this.interrupt(intid, pe).line;
         },
+        activate: (intid, pe, active) => {
+          this.interrupt(intid, pe).active = active;
+        },
         route: (intid, affinity) => {
           this.interrupt(intid).affinity = affinity;
         },

@@ -61,9 +61,7 @@ export class Story {
     machine.sdei.onMove((_pe, event, operation) => {
       if (operation !== 'DISPATCH' || event !== DEMO_EVENTS.normal || !this.nested) return;
       this.nested = false;
-      machine.at(machine.boundary.step + WORSE_AFTER, () =>
-        this.fail(1, DEMO_EVENTS.critical, 'recoverable', 'DIMM B2'),
-      );
+      this.later(WORSE_AFTER, () => this.fail(1, DEMO_EVENTS.critical, 'recoverable', 'DIMM B2'));
     });
     tell(INTRODUCTION);
   }

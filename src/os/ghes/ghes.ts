@@ -41,6 +41,11 @@ export interface GhesOptions {
   readonly afterUserSea?: (cpu: Cpu, frame: Frame) => Hosted<boolean>;
   /** What becomes of a page that is taken away; default: it was free. */
   readonly memoryFailure?: (cpu: Cpu, pfn: bigint, flags: bigint) => Hosted;
+  /**
+   * Who takes pages away later, when nobody had to wait for it: an interrupt, as soon as interrupts are in, or the
+   * kernel, which calls `takePagesAway` in a thread as Linux does in a worker. Default: an interrupt.
+   */
+  readonly pages?: 'interrupt' | 'kernel';
   /** Called first in each handler of an SDEI event. */
   readonly inSdei?: (cpu: Cpu, critical: boolean) => Hosted;
 }
@@ -136,6 +141,10 @@ export class Ghes {
   /** Reads the HEST and brings its sources to life; gives how many live. In a thread, once. */
   init(cpu: Cpu): Hosted<number> {
     return initGhes(this, cpu);
+  }
+  /** Takes the pages away that wait for it on this CPU. In a thread. */
+  takePagesAway(cpu: Cpu): Hosted {
+    return kickMemoryFailure(this, cpu, cpu.pe);
   }
   /** A design that is in force. */
   variant(name: GhesVariant): boolean {

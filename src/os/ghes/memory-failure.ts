@@ -33,7 +33,7 @@ export function* queueMemoryFailure(ghes: Ghes, cpu: Cpu, pfn: bigint, flags: bi
   }
   yield* cpu.spinUnlock(fifo + FIFO.lock, saved);
   if (full) yield* cpu.print(`Memory failure: buffer overflow when queuing memory failure at 0x${pfn.toString(16)}\n`);
-  else yield* cpu.kernel.gic.send(GHES_SGI.MEMORY_FAILURE, 1 << cpu.pe);
+  else if (ghes.options.pages !== 'kernel') yield* cpu.kernel.gic.send(GHES_SGI.MEMORY_FAILURE, 1 << cpu.pe);
 }
 
 /** Empties the queue of a CPU, now. */

@@ -1,0 +1,198 @@
+/** One campaign of `unmaskable explore`: the start, the workers, the journal, progress, and what was found. */
+import { runPoint, runSchedules } from '../explore/explore.ts';
+import { Explorer } from '../explore/explorer.ts';
+import { pointsOf, shardOf } from '../explore/plan.ts';
+import { headOf, isFailure, reportOf, type UnitResult } from '../explore/report.ts';
+import type { ScheduleCoverage } from '../explore/schedules.ts';
+import { type Timeline, timelineOf } from '../explore/timeline.ts';
+import type { CaseResult } from '../explore/types.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { MachineOptions } from '../machine/options.ts';
+import { saveSnapshot } from '../machine/snapshot-file/files.ts';
+import { UsageError } from './errors.ts';
+import {
+  identityOf,
+  JOURNAL_FORMAT,
+  type Journal,
+  type JournalHead,
+  JournalWriter,
+  readJournal,
+} from './explore-journal.ts';
+import { type FullReport, REPORT_FORMAT } from './explore-output.ts';
+import { runPool } from './explore-pool.ts';
+import { Progress } from './explore-progress.ts';
+import { openScenario, type Scenario } from './explore-scenario.ts';
+import type { Host } from './host.ts';
+
+/** Kinds of failure that are drawn. */
+const TIMELINES_MAX = 40;
+/** Schedules between two looks at signals. */
+const BREATHE_RESULTS = 50;
+
+/** How a campaign is run. */
+export interface CampaignOptions {
+  readonly scenario: string;
+  readonly workers: number;
+  readonly shard: { readonly index: number; readonly of: number } | undefined;
+  readonly journal: string | undefined;
+  readonly resume: boolean;
+  readonly engine: MachineOptions['engine'];
+  readonly quiet: boolean;
+}
+
+/** What came of it. */
+export interface CampaignResult {
+  readonly full: FullReport;
+  /** A signal ended it. */
+  readonly interrupted: boolean;
+  /** Runs per second of wall time. */
+  readonly rate: number;
+}
+
+/** A machine at its start, with the scenario that brought it there. */
+export interface Started {
+  readonly scenario: Scenario;
+  readonly machine: Machine;
+  readonly explorer: Explorer;
+  /** Of the machine at the start. */
+  readonly digest: string;
+}
+
+/** Makes the machine of a scenario, takes it to the start and makes the undisturbed run. */
+export async function startScenario(
+  path: string,
+  host: Host,
+  engine: MachineOptions['engine'],
+  say: (text: string) => void = () => {},
+): Promise<Started & { readonly save: () => Promise<Uint8Array> }> {
+  const scenario = await openScenario(path, host);
+  const machine = await scenario.create(engine);
+  const symbols = scenario.symbols(machine);
+  say('to the start ...');
+  scenario.prepare(machine, symbols);
+  const digest = machine.digest();
+  const snapshot = machine.snapshot();
+  say('the undisturbed run ...');
+  const explorer = new Explorer(machine, scenario.options(machine, symbols), symbols);
+  return { scenario, machine, explorer, digest, save: () => saveSnapshot(machine, snapshot, host.codec) };
+}
+
+function resumed(options: CampaignOptions, head: JournalHead, host: Host): Journal | undefined {
+  const { journal: path, resume } = options;
+  if (!resume || path === undefined) return undefined;
+  const journal = readJournal(host, path);
+  if (identityOf(journal.head) === identityOf(head) && journal.head.wanted === head.wanted) return journal;
+  const advice = 'Give the journal of this scenario and shard, or leave out --resume to begin again.';
+  throw new UsageError('E_JOURNAL', `--resume ${path}: it is of another campaign: ${journal.head.title}. ${advice}`);
+}
+
+/** Boundaries, then schedules. */
+class Running {
+  readonly units: UnitResult[];
+  readonly scheduled: CaseResult[];
+  schedules: ScheduleCoverage | undefined;
+  stopped = false;
+  #stop: () => void = () => {};
+  readonly #explorer: Explorer;
+  readonly #host: Host;
+  readonly #writer: JournalWriter | undefined;
+  readonly #progress: Progress;
+
+  constructor(explorer: Explorer, host: Host, writer: JournalWriter | undefined, progress: Progress, old?: Journal) {
+    this.#explorer = explorer;
+    this.#host = host;
+    this.#writer = writer;
+    this.#progress = progress;
+    this.units = [...(old?.units ?? [])];
+    this.scheduled = [...(old?.scheduled ?? [])];
+    this.schedules = old?.schedules;
+    host.onSignal(() => {
+      this.stopped = true;
+      this.#stop();
+    });
+  }
+
+  #note(unit: UnitResult): boolean {
+    this.units.push(unit);
+    this.#writer?.unit(unit);
+    this.#progress.add(unit.results);
+    return !this.stopped;
+  }
+  async points(left: readonly number[], options: CampaignOptions, save: () => Promise<Uint8Array>): Promise<void> {
+    if (options.workers === 1 || left.length <= 1) {
+      for (const point of left) {
+        if (!this.#note(runPoint(this.#explorer, point))) return;
+        await this.#host.breathe();
+      }
+      return;
+    }
+    const start = { scenario: options.scenario, start: await save(), engine: options.engine };
+    await runPool({
+      workers: options.workers,
+      start,
+      boundaries: this.#explorer.baseline.points.length,
+      points: left,
+      onUnit: (unit) => this.#note(unit),
+      onStop: (stop) => {
+        this.#stop = stop;
+      },
+    });
+  }
+  /** Schedules are few, and what one run finds out makes the next ones: they stay in this thread. */
+  async schedulesToo(): Promise<void> {
+    if (this.stopped || !this.#explorer.options.schedules || this.schedules) return;
+    const known = new Set(this.scheduled.map(({ case: of }) => of.id));
+    const results: CaseResult[] = [];
+    this.schedules = runSchedules(this.#explorer, (result) => {
+      results.push(result);
+      if (!known.has(result.case.id)) {
+        this.scheduled.push(result);
+        this.#writer?.schedule(result);
+        this.#progress.add([result]);
+      }
+      return !this.stopped;
+    });
+    if (results.length % BREATHE_RESULTS === 0) await this.#host.breathe();
+  }
+}
+
+/** Runs a campaign. @throws UsageError for a scenario or journal that cannot be used */
+export async function runCampaign(options: CampaignOptions, host: Host): Promise<CampaignResult> {
+  const progress = new Progress(host, options.quiet);
+  const started = await startScenario(options.scenario, host, options.engine, (text) => progress.say(text));
+  const { scenario, explorer, digest, save } = started;
+  const all = explorer.events.length > 0 ? pointsOf(explorer) : [];
+  const { shard } = options;
+  const points = shard ? shardOf(all, shard.index, shard.of) : all;
+  const head: JournalHead = {
+    format: JOURNAL_FORMAT,
+    scenario: scenario.path,
+    title: scenario.title,
+    sha256: scenario.sha256,
+    start: digest,
+    campaign: headOf(explorer, all.length),
+    wanted: points.length,
+    shard: shard ?? null,
+  };
+  const old = resumed(options, head, host);
+  const { journal } = options;
+  const writer =
+    journal === undefined ? undefined : old ? JournalWriter.goOn(journal) : JournalWriter.create(journal, head);
+  const running = new Running(explorer, host, writer, progress, old);
+  const done = new Set(running.units.map(({ point }) => point.index));
+  const left = points.filter((point) => !done.has(point));
+  progress.begin(left.length);
+  await running.points(left, options, save);
+  await running.schedulesToo();
+  writer?.end(running.schedules);
+  progress.end();
+  const { units, scheduled, schedules } = running;
+  const report = reportOf(head.campaign, { units, wanted: points.length, scheduled, schedules });
+  const timelines: Record<number, Timeline> = {};
+  for (const kind of report.kinds.filter(isFailure).slice(0, TIMELINES_MAX))
+    timelines[kind.number] = timelineOf(explorer, kind.first.case).timeline;
+  explorer.close();
+  const { title, path, sha256 } = scenario;
+  const full = { format: REPORT_FORMAT, title, scenario: path, sha256, start: digest, report, timelines } as const;
+  return { full, interrupted: running.stopped, rate: progress.rate };
+}
