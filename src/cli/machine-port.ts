@@ -7,6 +7,8 @@ export interface MachineRequest {
   readonly append?: string;
   readonly dtb?: Uint8Array;
   readonly tables?: 'dt' | 'acpi' | 'both';
+  /** Error records that the store behind ERST holds at first. */
+  readonly ras?: { readonly erstRecords: Uint8Array };
   readonly cpus?: number;
   readonly memoryBytes?: number;
   readonly cpu?: 'full' | 'cortex-a57';

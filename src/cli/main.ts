@@ -3,6 +3,7 @@ import { addConformanceCommand } from './conformance.ts';
 import { addDecodeCommand } from './decode.ts';
 import { DEVICE_NAMES, DRIVE_FORM, openDrives, parseDevices, parseDrive } from './devices.ts';
 import { isUserError, messageOf, UsageError } from './errors.ts';
+import { addErstOption, type ErstFlags, erstRequest, keepErst } from './erst.ts';
 import { addExperimentCommand } from './experiment.ts';
 import { addExploreCommand } from './explore.ts';
 import type { Host } from './host.ts';
@@ -25,7 +26,7 @@ import { parseCount, parseCpu, parseCpus, parseRegex, parseSize } from './values
 export const DEFAULT_MEMORY = '512M';
 
 /** The options of `unmaskable run` as they were typed. */
-interface RunFlags extends SourceFlags, TraceFlags, TablesFlags {
+interface RunFlags extends SourceFlags, TraceFlags, TablesFlags, ErstFlags {
   readonly initrd?: string;
   readonly append?: string;
   readonly dtb?: string;
@@ -129,6 +130,7 @@ function machineRequest(flags: RunFlags, host: Host): MachineRequest {
     watchdog: parseWatchdog(flags.watchdog),
     tables: parseTables(flags),
   };
+  const ras = erstRequest(flags, values.tables, host);
   const drives = flags.drive.map(parseDrive);
   const devices = parseDevices(flags.device);
   // `checkSource` has seen that there is one.
@@ -136,6 +138,7 @@ function machineRequest(flags: RunFlags, host: Host): MachineRequest {
   const kernel = readInput(host, '--kernel', path);
   return {
     ...values,
+    ras,
     engine: engineOf(flags),
     kernel: unpackKernel(`--kernel ${path}`, kernel),
     initrd: flags.initrd === undefined ? undefined : readInput(host, '--initrd', flags.initrd),
@@ -168,6 +171,7 @@ async function runCommand(flags: RunFlags, host: Host, command: Command): Promis
   const inside = insideOf(machine, symbols, (path) => readInput(host, '--on', path));
   checkRules(options.rules, inside);
   dumpTables(flags, machine, host);
+  keepErst(flags, machine, host);
   // Before the run: an hour of it must not end in a path that cannot be written.
   if (flags.json !== undefined) writeJson(host, flags.json, '');
   const traces = traced && new Traces(traced, host, inside && ((address) => inside.symbols.symbolize(address)));
@@ -253,6 +257,7 @@ function buildProgram(host: Host, version: string, done: (exitCode: number) => v
   addExploreCommand(program, host, done);
   addReplayCommand(program, host, done);
   addSourceOptions(program.commands.find((command) => command.name() === 'run')!);
+  addErstOption(program.commands.find((command) => command.name() === 'run')!);
   addTablesOptions(program.commands.find((command) => command.name() === 'run')!);
   addTraceOptions(program.commands.find((command) => command.name() === 'run')!);
   return program;

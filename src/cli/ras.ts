@@ -4,6 +4,7 @@ import type { RasError } from '../firmware/ras/errors.ts';
 import { VIRT_MEMORY_MAP } from '../machine/board/virt.ts';
 import type { Machine } from '../machine/machine.ts';
 import { UsageError } from './errors.ts';
+import { addErstOption, type ErstFlags, erstRequest, keepErst } from './erst.ts';
 import type { Host } from './host.ts';
 import { readInput, unpackKernel } from './inputs.ts';
 import type { MachineRequest } from './machine-port.ts';
@@ -17,7 +18,7 @@ import { Session } from './session.ts';
 import { parseCount, parseCpu, parseCpus, parseRegex, parseSize, parseTimeNs } from './values.ts';
 
 /** The options as they were typed. */
-interface RasFlags {
+interface RasFlags extends ErstFlags {
   readonly kernel: string;
   readonly initrd?: string;
   readonly append?: string;
@@ -137,6 +138,7 @@ async function rasCommand(flags: RasFlags, host: Host): Promise<number> {
     ...values,
     append,
     tables: 'acpi',
+    ras: erstRequest(flags, 'acpi', host),
     kernel: unpackKernel(`--kernel ${flags.kernel}`, readInput(host, '--kernel', flags.kernel)),
     initrd: flags.initrd === undefined ? undefined : readInput(host, '--initrd', flags.initrd),
   };
@@ -144,6 +146,7 @@ async function rasCommand(flags: RasFlags, host: Host): Promise<number> {
   const inside = insideOf(port);
   if (!inside) throw new UsageError('E_RAS', 'ras: this machine cannot be looked into.');
   for (const error of errors) inside.machine.ras.check(error);
+  keepErst(flags, port, host);
   const seen: Seen[] = [];
   watch(inside.machine, seen);
   const rules = rulesFor(flags, errors, inside, seen);
@@ -158,8 +161,9 @@ async function rasCommand(flags: RasFlags, host: Host): Promise<number> {
 /** Adds `ras` to the command; `done` is called with the exit code. */
 export function addRasCommand(program: Command, host: Host, done: (exitCode: number) => void): void {
   const collect = (value: string, all: string[]): string[] => [...all, value];
-  program
-    .command('ras')
+  const command = program.command('ras');
+  addErstOption(command);
+  command
     .description('boot a kernel with ACPI, make a hardware error happen, and tell what became of it')
     .requiredOption('--kernel <FILE>', 'arm64 Image, raw or gzip-compressed')
     .option('--initrd <FILE>', 'initial RAM disk with a shell')

@@ -122,7 +122,7 @@ function apply(machine: Machine, r: Registers): void {
   const n = r.regime;
   machine.writeRegister(0, `MAIR_EL${n}`, MAIR);
   machine.writeRegister(0, `TTBR0_EL${n}`, r.ttbr0);
-  if (n !== 3) machine.writeRegister(0, `TTBR1_EL${n}`, r.ttbr1);
+  if (n === 1 || (n === 2 && r.ttbr1)) machine.writeRegister(0, `TTBR1_EL${n}`, r.ttbr1);
   machine.writeRegister(0, `TCR_EL${n}`, r.tcr);
   machine.writeRegister(0, `SCTLR_EL${n}`, r.sctlr);
 }

@@ -3,6 +3,7 @@ import { emitControl } from './emit/control.ts';
 import { type Emission, IP, type ShapeLayout } from './emit/emission.ts';
 import { emitFlags } from './emit/flags.ts';
 import { emitFloat, emitFloatLane } from './emit/float.ts';
+import { emitFloatLanes, type FloatLanes, findFloatLanes } from './emit/float-lanes.ts';
 import { emitLoad, emitStore } from './emit/memory.ts';
 import { emitOperator } from './emit/operators.ts';
 import { emitState, pushImmediate, pushPc } from './emit/registers.ts';
@@ -41,6 +42,7 @@ export class HandlerEmitter implements Emission {
   readonly layout: ShapeLayout;
   readonly fragment: Fragment;
   private readonly locals = new Map<number, number>();
+  private lanes: FloatLanes | undefined;
   private readonly floats = new Map<number, number>();
   private readonly uses = new Map<number, Uses>();
   private readonly home = new Map<number, Block>();
@@ -63,6 +65,7 @@ export class HandlerEmitter implements Emission {
   /** Writes the fragment's nodes. */
   protected body(): void {
     this.scan(this.fragment.body);
+    this.lanes = findFloatLanes(this.fragment.body);
     this.block(this.fragment.body);
   }
 
@@ -93,6 +96,11 @@ export class HandlerEmitter implements Emission {
 
   private statement(node: IrNode): void {
     if (ANYWHERE.has(node.op) || this.skips(node)) return;
+    if (this.lanes?.nodes.includes(node)) {
+      if (node === this.lanes.nodes.at(-1)) this.locals.set(this.lanes.whole.id, emitFloatLanes(this, this.lanes));
+      return;
+    }
+    if (this.locals.has(node.id)) return;
     const uses = this.uses.get(node.id);
     if (!IN_PLACE.has(node.op)) {
       if (!uses || (uses.count === 1 && uses.sameBlock)) return;

@@ -136,17 +136,24 @@ export class PlayedFirmware {
     this.rig.setWord(PLACE.acksPa + BigInt(8 * n), 0n);
     this.rig.machine.writeMemory(this.blockPa(n), block);
   }
-  /** Puts a record, and notifies by SDEI or an interrupt. */
-  raise(n: number, block: Uint8Array, pe = 0): void {
+  /**
+   * Puts a record, and notifies: by an event, an SError, or a line that stays high until `lower`. False when an event
+   * was refused.
+   */
+  raise(n: number, block: Uint8Array, pe = 0): boolean {
     this.put(n, block);
     const { notify, vector = 0 } = this.sources[n]!;
     const { machine } = this.rig;
-    if (notify === 'SDEI') machine.sdei.signal(vector, { pe });
-    else if (notify === 'SEI') machine.serror(pe, SERROR_RECOVERABLE);
-    else if (notify === 'externalInterrupt') {
-      machine.gic.set(vector, true);
-      machine.gic.set(vector, false);
-    }
+    if (notify === 'SDEI') return machine.sdei.signal(vector, { pe });
+    if (notify === 'SEI') machine.serror(pe, SERROR_RECOVERABLE);
+    else if (notify === 'externalInterrupt') machine.gic.set(vector, true);
+    return true;
+  }
+  /** Lowers the lines of sources whose block was given back. */
+  lower(): void {
+    this.sources.forEach(({ notify, vector = 0 }, n) => {
+      if (notify === 'externalInterrupt' && this.acknowledged(n)) this.rig.machine.gic.set(vector, false);
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 /** What experiments share: a machine with its console, runs that end by themselves, and injections at boundaries. */
-import type { Machine } from '../machine/machine.ts';
-import { Machine as MachineClass } from '../machine/machine.ts';
+import { HostedError } from '../engine/hosted/errors.ts';
+import { Machine } from '../machine/machine.ts';
 import type { MachineOptions } from '../machine/options.ts';
 import type { Snapshot } from '../machine/types.ts';
 import { deadlock } from '../os/kit/deadlock.ts';
@@ -28,7 +28,7 @@ export class Rig {
   private output = '';
 
   constructor(options: MachineOptions) {
-    this.machine = MachineClass.create({ memoryBytes: RIG_MEMORY_BYTES, ...options });
+    this.machine = Machine.create({ memoryBytes: RIG_MEMORY_BYTES, ...options });
     this.machine.console.onOutput((bytes) => {
       for (const byte of bytes) this.output += String.fromCharCode(byte);
     });
@@ -63,8 +63,16 @@ export class Rig {
     if (this.word(pa) !== value)
       throw new Error(`assertion: the run ended by ${reason} before 0x${pa.toString(16)} was ${value}: ${this.text}`);
   }
-  /** Runs to the end, or until nothing can change any more. */
+  /** Runs to the end, or until nothing can change any more. Hosted code that goes wrong is an end as well. */
   finish(stepsMax = 60_000): Ending {
+    try {
+      return this.runToEnd(stepsMax);
+    } catch (error) {
+      if (!(error instanceof HostedError)) throw error;
+      return { kind: 'stuck', why: error.message, text: this.output, steps: this.machine.steps };
+    }
+  }
+  private runToEnd(stepsMax: number): Ending {
     const { machine } = this;
     const end = (kind: Ending['kind'], why = ''): Ending => ({ kind, why, text: this.output, steps: machine.steps });
     for (let left = stepsMax; left > 0; left -= LOOK_STEPS) {

@@ -106,6 +106,20 @@ describe('hosted code', () => {
     expect(word(m, COUNTER)).toBe(42n);
   });
 
+  it('leaves nothing behind for the machine code that runs after a call to the firmware', () => {
+    const m = machineWith({
+      *main() {
+        yield* smc(PSCI.VERSION);
+        const [midr] = yield* callAt(RAM);
+        yield* store(COUNTER, midr!);
+        yield* off();
+      },
+    });
+    m.writeMemory(RAM, assemble('mrs x0, midr_el1\n ret').bytes);
+    expect(m.run({ steps: 100 }).reason).toBe('poweroff');
+    expect(word(m, COUNTER)).toBe(m.readRegister(0, 'MIDR_EL1'));
+  });
+
   it('takes interrupts at its yields, and goes on where it was', () => {
     const m = machineWith(ticking.functions, { vectors: ticking.vectors });
     expect(m.run({ steps: 100_000 }).reason).toBe('poweroff');

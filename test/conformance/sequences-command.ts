@@ -2,7 +2,8 @@
 import { parseArgs } from 'node:util';
 import { SDEI_PROFILES, type SdeiProfile } from '../../src/firmware/sdei/choices.ts';
 import { Rng } from '../support/rng.ts';
-import { EVENTS, KINDS, narrowed, PES, PREPARED, runSequence, type Seen, type Step, WANTED } from './sequences.ts';
+import { EVENTS, PES } from './model.ts';
+import { KINDS, narrowed, PREPARED, runSequence, type Seen, type Step, WANTED } from './sequences.ts';
 
 const STEPS = 100;
 /** Sequences from which on counts are judged. */

@@ -16,7 +16,7 @@ function shown(name: string): string {
 describe('the guide to hosted code', () => {
   it.each([
     ['bare', 'EL1, 43\n poweroff'],
-    ['kernel', '3 ticks; CPUs 10,11\n poweroff'],
+    ['kernel', '3 ticks; CPUs 0,1\n poweroff'],
     ['events', 'poweroff: 1 event'],
   ])('shows the example %s as it is run, and says what it prints', async (name, printed) => {
     expect(guide).toContain(`\`\`\`ts\n${shown(name)}\`\`\`\n`);

@@ -1,5 +1,5 @@
 /** Arguments that no client should pass, and sequences that none should make. */
-import { type Hosted, msr, writeX } from '../../engine/hosted/effects.ts';
+import { type Hosted, msr, readX, writeX } from '../../engine/hosted/effects.ts';
 import { SDEI_FUNCTIONS, type SdeiFunction } from '../../firmware/sdei/functions.ts';
 import { CaseGroup } from '../case.ts';
 import { check, type Guest } from '../guest.ts';
@@ -38,6 +38,45 @@ for (const name of NAMES) {
     handler: g.noting(),
   }));
 }
+/** Functions that come back from inside a handler. */
+const INSIDE = NAMES.filter((name) => !name.startsWith('SDEI_EVENT_COMPLETE'));
+ROBUSTNESS.functions(
+  'every function with hostile arguments inside a handler gives a code, and the handler completes',
+  (g) => ({
+    *main() {
+      yield* g.ready(0, 'handler');
+      yield* g.unmask();
+      yield* writeX(9, 0x99n);
+      yield* g.signal();
+      yield* g.expectTags([1]);
+      check(yield* readX(9), 0x99n, 'X9 behind the handler');
+      yield* g.expect([0, 1, 3], 'SDEI_EVENT_STATUS', 0);
+    },
+    *handler() {
+      for (const name of INSIDE) {
+        for (const a of HOSTILE) yield* g.call(name, a, HOSTILE[7]!, HOSTILE[6]!, a, a);
+        // Whatever they did, this handler runs.
+        const status = yield* g.call('SDEI_EVENT_STATUS', 0);
+        check(`${[4n, 5n, 7n].includes(status)}`, 'true', `status ${status} in a handler behind ${name}: 4, 5 or 7`);
+      }
+      yield* g.note(1);
+      yield* g.complete();
+    },
+  }),
+);
+ROBUSTNESS.test('SDEI_INTERRUPT_BIND of numbers up to 2^32 - 1 binds what exists and refuses the rest', function* (g) {
+  const slots = (yield* g.call('SDEI_FEATURES', 0)) !== 0n;
+  for (let bit = 0n; bit < 32n; bit++) {
+    for (const intid of [(1n << bit) - 1n, 1n << bit, (1n << bit) + 1n, 0xffff_ffffn - bit]) {
+      const event = yield* g.call('SDEI_INTERRUPT_BIND', intid);
+      const could = intid >= 16n && intid < 1020n;
+      if (!could) check(event, -2, `SDEI_INTERRUPT_BIND(0x${intid.toString(16)})`);
+      if (event <= 0n) continue;
+      check(`${slots}`, 'true', 'there are slots, since something was bound');
+      yield* g.expect(0, 'SDEI_INTERRUPT_RELEASE', event);
+    }
+  }
+});
 ROBUSTNESS.functions(
   'the status of an event is never 2 or 6, and nesting never exceeds two, in a random sequence of calls',
   (g) => ({

@@ -94,16 +94,4 @@ describe('access to ICC registers', () => {
     rig.set('ICC_SRE_EL3', 8, 0, EL3);
     expect(outcome(rig, ['ICC_SRE_EL1'], S_EL1)).toBe('ok');
   });
-
-  it('a redirected access reads as nothing, changes nothing physical, and is reported under its ICV name', () => {
-    const rig = new Rig({ securityStates: 2 }).open();
-    const guest = { ...NS_EL1, hcrImo: true };
-    rig.arm(2, 0xc0);
-    rig.pend(2);
-    expect(rig.get('ICC_IAR1_EL1', 0, guest)).toBe(1023);
-    rig.set('ICC_PMR_EL1', 0, 0, guest);
-    expect(rig.get('ICC_PMR_EL1', 0, EL3)).toBe(0xf8);
-    expect(rig.reports[0]).toContain('ICV_IAR1_EL1: the virtual CPU interface is not modelled');
-    expect(rig.get('ICC_IAR1_EL1', 0, NS_EL1)).toBe(2);
-  });
 });

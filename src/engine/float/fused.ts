@@ -14,7 +14,31 @@ const SPLIT_MASK = ~0x7ff_ffffn;
 /** The least factor that makes every number larger. */
 const LARGER = 1 + 2 ** -52;
 
-/** What `pushFused64` leaves in locals (f64). */
+/** Doubles, one or two at a time: type of their locals, and opcodes. */
+export interface Doubles {
+  readonly type: 'f64' | 'v128';
+  /** Writes operations on what is on the stack. */
+  op(c: CodeWriter, ...names: (keyof typeof OPCODES.f64)[]): CodeWriter;
+}
+const OPCODES = {
+  f64: { add: OP.f64_add, sub: OP.f64_sub, mul: OP.f64_mul },
+  v128: { add: 0xf0, sub: 0xf1, mul: 0xf2 },
+} as const;
+/** One double. */
+export const ONE: Doubles = {
+  type: 'f64',
+  op: (c, ...names) => c.op(...names.map((name) => OPCODES.f64[name])),
+};
+/** Both lanes of a vector. */
+export const TWO: Doubles = {
+  type: 'v128',
+  op: (c, ...names) => {
+    for (const name of names) c.simd(OPCODES.v128[name]);
+    return c;
+  },
+};
+
+/** What `pushFused64` leaves in locals. */
 export interface Fused64 {
   readonly product: number;
   readonly result: number;
@@ -22,6 +46,9 @@ export interface Fused64 {
   readonly rest: number;
   readonly parts: readonly [number, number];
 }
+
+/** SIMD opcodes on 64-bit lanes. */
+const LANES = { splat: 0x12, and: 0x4e, or: 0x50, add: 0xce, eq: 0xd6, lts: 0xd8, gts: 0xd9, feq: 0x47 } as const;
 
 /** Leaves 1 when the exponent field of an f64 local is from `from` up to, but not, `end`. */
 function exponentIn(c: CodeWriter, x: number, from: number, end: number): void {
@@ -31,6 +58,23 @@ function exponentIn(c: CodeWriter, x: number, from: number, end: number): void {
     .i32(end - from)
     .op(OP.i32_lt_u);
 }
+/** The same of both lanes of a vector: all ones in lanes where it is so. */
+function exponentsIn(c: CodeWriter, x: number, from: number, end: number): void {
+  const magnitude = c.local('v128');
+  c.get(x)
+    .i64((1n << 63n) - 1n)
+    .simd(LANES.splat)
+    .simd(LANES.and)
+    .tee(magnitude);
+  c.i64((BigInt(from) << 52n) - 1n)
+    .simd(LANES.splat)
+    .simd(LANES.gts);
+  c.get(magnitude)
+    .i64(BigInt(end) << 52n)
+    .simd(LANES.splat)
+    .simd(LANES.lts)
+    .simd(LANES.and);
+}
 
 /** Leaves 1 when the error of a product (f64 local) is a number. */
 export function pushFusedRange(c: CodeWriter, product: number): void {
@@ -38,29 +82,48 @@ export function pushFusedRange(c: CodeWriter, product: number): void {
 }
 
 /** Leaves the error of `sum` = `x` + `y`, whatever their sizes. Knuth's TwoSum. */
-export function pushSumError(c: CodeWriter, x: number, y: number, sum: number): void {
-  const part = c.local('f64');
-  c.get(sum).get(x).op(OP.f64_sub).set(part);
-  c.get(x).get(sum).get(part).op(OP.f64_sub, OP.f64_sub);
-  c.get(y).get(part).op(OP.f64_sub, OP.f64_add);
+export function pushSumError(c: CodeWriter, x: number, y: number, sum: number, n: Doubles = ONE): void {
+  const part = c.local(n.type);
+  n.op(c.get(sum).get(x), 'sub').set(part);
+  n.op(c.get(x).get(sum).get(part), 'sub', 'sub');
+  n.op(c.get(y).get(part), 'sub', 'add');
 }
 
 /** The upper half of a significand, rounded to nearest, and the rest. */
-function split(c: CodeWriter, x: number): readonly [number, number] {
-  const [high, low] = [c.local('f64'), c.local('f64')];
-  c.get(x).op(OP.i64_reinterpret_f64).i64(SPLIT_HALF).op(OP.i64_add).i64(SPLIT_MASK).op(OP.i64_and);
-  c.op(OP.f64_reinterpret_i64).set(high).get(x).get(high).op(OP.f64_sub).set(low);
+function split(c: CodeWriter, x: number, n: Doubles): readonly [number, number] {
+  const [high, low] = [c.local(n.type), c.local(n.type)];
+  if (n === ONE) {
+    c.get(x).op(OP.i64_reinterpret_f64).i64(SPLIT_HALF).op(OP.i64_add).i64(SPLIT_MASK).op(OP.i64_and);
+    c.op(OP.f64_reinterpret_i64);
+  } else {
+    c.get(x).i64(SPLIT_HALF).simd(LANES.splat).simd(LANES.add);
+    c.i64(SPLIT_MASK).simd(LANES.splat).simd(LANES.and);
+  }
+  n.op(c.set(high).get(x).get(high), 'sub').set(low);
   return [high, low];
 }
 
 /** Leaves the error of `product` = `a` * `b`. Dekker's product. */
-function pushProductError(c: CodeWriter, a: number, b: number, product: number): void {
-  const [ah, al] = split(c, a);
-  const [bh, bl] = split(c, b);
-  c.get(ah).get(bh).op(OP.f64_mul).get(product).op(OP.f64_sub);
-  c.get(ah).get(bl).op(OP.f64_mul, OP.f64_add);
-  c.get(al).get(bh).op(OP.f64_mul, OP.f64_add);
-  c.get(al).get(bl).op(OP.f64_mul, OP.f64_add);
+function pushProductError(c: CodeWriter, a: number, b: number, product: number, n: Doubles): void {
+  const [ah, al] = split(c, a, n);
+  const [bh, bl] = split(c, b, n);
+  n.op(n.op(c.get(ah).get(bh), 'mul').get(product), 'sub');
+  n.op(c.get(ah).get(bl), 'mul', 'add');
+  n.op(c.get(al).get(bh), 'mul', 'add');
+  n.op(c.get(al).get(bl), 'mul', 'add');
+}
+
+/** `result` := addend + a * b as `pushFused64` has it, without the test of exponents. */
+function fuse(c: CodeWriter, addend: number, a: number, b: number, result: number, n: Doubles): Fused64 {
+  const [p, s, e] = [c.local(n.type), c.local(n.type), c.local(n.type)];
+  const [t, d, w] = [c.local(n.type), c.local(n.type), c.local(n.type)];
+  n.op(n.op(c.get(a).get(b), 'mul').tee(p).get(addend), 'add').set(s);
+  pushProductError(c, a, b, p, n);
+  c.set(e);
+  pushSumError(c, p, addend, s, n);
+  n.op(n.op(c.tee(t).get(e), 'add').tee(d).get(s), 'add').set(result);
+  n.op(c.get(d).get(result).get(s), 'sub', 'sub').set(w);
+  return { product: p, result, rest: w, parts: [t, e] };
 }
 
 /**
@@ -71,18 +134,11 @@ function pushProductError(c: CodeWriter, a: number, b: number, product: number):
  * where a tie lies is a number itself. All arguments are f64 locals.
  */
 export function pushFused64(c: CodeWriter, addend: number, a: number, b: number, result: number): Fused64 {
-  const [p, s, e] = [c.local('f64'), c.local('f64'), c.local('f64')];
-  const [t, d, w] = [c.local('f64'), c.local('f64'), c.local('f64')];
-  c.get(a).get(b).op(OP.f64_mul).tee(p).get(addend).op(OP.f64_add).set(s);
-  pushProductError(c, a, b, p);
-  c.set(e);
-  pushSumError(c, p, addend, s);
-  c.tee(t).get(e).op(OP.f64_add).tee(d).get(s).op(OP.f64_add).set(result);
-  c.get(d).get(result).get(s).op(OP.f64_sub, OP.f64_sub).set(w);
-  pushFusedRange(c, p);
+  const f = fuse(c, addend, a, b, result, ONE);
+  pushFusedRange(c, f.product);
   exponentIn(c, result, EXPONENT_MIN, EXPONENT_END);
   c.op(OP.i32_and);
-  return { product: p, result, rest: w, parts: [t, e] };
+  return f;
 }
 
 /** Leaves 1 when what was rounded to give the result was no tie, nor the next thing to it, or the product is exact. */
@@ -90,6 +146,17 @@ export function pushNoTie64(c: CodeWriter, { result, rest, parts }: Fused64): vo
   c.get(rest).f64(LARGER).op(OP.f64_mul).get(result).op(OP.f64_add).get(result).op(OP.f64_eq);
   // An error of zero is +0: unequal numbers and equal ones alike give that when they cancel.
   c.get(parts[1]).op(OP.i64_reinterpret_f64, OP.i64_eqz, OP.i32_or);
+}
+
+/** `pushFused64` and `pushNoTie64` for both lanes of vectors (v128 locals): leaves all ones in lanes that are right. */
+export function pushFusedLanes(c: CodeWriter, addend: number, a: number, b: number, result: number): void {
+  const { product, rest, parts } = fuse(c, addend, a, b, result, TWO);
+  exponentsIn(c, product, EXPONENT_MIN, EXPONENT_END);
+  exponentsIn(c, result, EXPONENT_MIN, EXPONENT_END);
+  c.simd(LANES.and);
+  TWO.op(c.get(rest).f64(LARGER).simd(0x14), 'mul');
+  TWO.op(c.get(result), 'add').get(result).simd(LANES.feq);
+  c.get(parts[1]).i64(0n).simd(LANES.splat).simd(LANES.eq).simd(LANES.or).simd(LANES.and);
 }
 
 /**

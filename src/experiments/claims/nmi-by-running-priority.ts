@@ -5,8 +5,7 @@ import { acknowledged, gicRig, nestingIrq, note, PRIORITY, pend, SPI, settle, un
 /** How one vector serves two kinds of interrupt. */
 export const nmiByRunningPriority: Experiment = {
   name: 'nmi-by-running-priority',
-  claim:
-    'After the acknowledge ICC_RPR_EL1 tells an NMI (0x80) from an interrupt (0xc0), whichever code was interrupted.',
+  claim: 'After the acknowledge ICC_RPR_EL1 tells an NMI (0x80) from an interrupt (0xc0).',
   source: 'IHI 0069, "ICC_RPR_EL1"; review of 2015: "el1_irq does not detect the NMI"',
   control: 'the SPI was not given the priority of an NMI',
   run({ control }) {

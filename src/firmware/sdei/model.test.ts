@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { EVENTS, PES } from '../../../test/conformance/model.ts';
 import {
-  EVENTS,
   KINDS,
   narrowed,
-  PES,
   PREPARED,
   runSequence,
   type Seen,

@@ -22,6 +22,7 @@ export interface Peeked {
 }
 /** An error number (negative) instead of a value. */
 export type OrError<T> = T | bigint;
+/** A value is an error number. */
 export const isError = (value: unknown): value is bigint => typeof value === 'bigint' && value < 0n;
 
 const ENTRY_BYTES_MIN = 64n;

@@ -83,7 +83,7 @@ function* takeSource(ghes: Ghes, cpu: Cpu, at: bigint, type: bigint, n: bigint):
 /**
  * Reads the table. One source that cannot be understood makes the whole table worthless, as its length is unknown.
  *
- * @returns number of GHES and GHESv2 in it, those that are not enabled included; undefined when there is no usable table
+ * @returns number of GHES and GHESv2, those that are not enabled included; undefined when there is no usable table
  */
 export function* parseHest(ghes: Ghes, cpu: Cpu): Hosted<bigint | undefined> {
   const { hestPa } = ghes.options;

@@ -173,6 +173,37 @@ describe('a source that notifies by SDEI', () => {
   });
 });
 
+describe.each([
+  ['priorities mask', { pseudoNmi: true }, {}],
+  ['GICv2', { gic: 2 }, {}],
+  ['EL2', { el: 2 }, { el2: true }],
+  ['one security state, by HVC', { conduit: 'hvc' }, { el3: false }],
+] as const)('a kernel where %s', (_, kernel, machine) => {
+  it.each(['in', 'out'])('interrupts %s: a record that SDEI brings is read, and printed once they are in', (way) => {
+    const { rig, firmware, stagePa } = errorRig({
+      sources: [NORMAL, CRITICAL],
+      kernel: { cpus: 2, ...kernel },
+      machine,
+      *main(cpu, { stagePa: stage, ghes }) {
+        const flags = yield* cpu.irq.save();
+        if (way === 'out') yield* cpu.irq.disable();
+        yield* store(stage, 1n);
+        for (let n = 0; n < 500; n++) yield* nop();
+        if (way === 'out' && (yield* load(ghes.words.printed)) !== 0n) yield* cpu.panic('printed too early');
+        yield* cpu.irq.restore(flags);
+        while ((yield* load(ghes.words.printed)) < 2n) yield* nop();
+      },
+    });
+    rig.until(stagePa, 1n, 2_000_000);
+    firmware.raise(0, memoryBlock({ fruText: 'normal' }));
+    rig.machine.run({ steps: 60 });
+    firmware.raise(1, memoryBlock({ fruText: 'critical', addr: 0x4051_0000n }));
+    const { kind, text } = rig.finish();
+    expect([kind, records(text).sort()]).toEqual(['off', ['critical', 'normal']]);
+    expect([firmware.acknowledged(0), firmware.acknowledged(1)]).toEqual([true, true]);
+  });
+});
+
 describe('a fatal record', () => {
   it('is printed behind what waits, acknowledged, and the kernel stops in the handler', () => {
     const { rig, firmware, stagePa } = errorRig({
@@ -225,10 +256,9 @@ describe('a fatal record', () => {
 describe('other notifications', () => {
   it('external interrupt (type 1): read in its handler', () => {
     const { rig, firmware, end } = up({ sources: [{ notify: 'externalInterrupt', vector: SPI }] });
-    firmware.put(0, memoryBlock({ fruText: 'line' }));
-    rig.machine.gic.set(SPI, true);
+    firmware.raise(0, memoryBlock({ fruText: 'line' }));
     rig.machine.runUntil(() => firmware.acknowledged(0), { steps: 20_000 });
-    rig.machine.gic.set(SPI, false);
+    firmware.lower();
     expect(records(end().text)).toEqual(['line']);
   });
 

@@ -352,6 +352,21 @@ describe('taking NMIs', () => {
       expect(text).toBe('first second ');
     }
   });
+  it('question 7: an SError is no matter of priorities: it comes into a section with interrupts out', () => {
+    const kernel = noting();
+    const run = osMachine(kernel, {
+      *main(cpu) {
+        yield* cpu.irq.disable();
+        yield* cpu.printNow('.');
+        for (let n = 0; n < 20; n++) yield* nop();
+        yield* cpu.printNow('not taken');
+      },
+    });
+    run.machine.runUntil(() => run.text() === '.', { steps: 100_000 });
+    run.machine.serror(0, 0);
+    run.machine.run({ steps: 100_000 });
+    expect(run.text()).toMatch(/^\.Kernel panic on CPU 0: an SError at 0x/);
+  });
   it('an NMI that goes away before it is acknowledged does nothing, and acknowledges no ordinary interrupt in its place', () => {
     const kernel = noting();
     const run = osMachine(kernel, {
@@ -413,6 +428,34 @@ describe('taking NMIs', () => {
       },
     });
     expect(text).toBe('n0@1 n0@0 ');
+  });
+  it.each([
+    [0, 'irq nmi '],
+    [6, 'irq end nmi '],
+  ])('question 20: with CBPR left set, a binary point 0 of %i decides whether an NMI preempts', (bpr0, order) => {
+    const kernel = new Kernel({ pseudoNmi: true });
+    kernel.onNmi(SPI, function* (cpu) {
+      yield* cpu.printNow('nmi ');
+    });
+    kernel.onInterrupt(SPI2, function* (cpu) {
+      yield* cpu.printNow('irq ');
+      yield* raise(SPI);
+      for (let n = 0; n < 5; n++) yield* nop();
+      if (bpr0) yield* cpu.printNow('end ');
+    });
+    const run = osMachine(kernel, {
+      *main(cpu) {
+        yield* asNmi(cpu, SPI);
+        yield* asInterrupt(cpu, SPI2);
+        yield* raise(SPI2);
+        for (let n = 0; n < 5; n++) yield* nop();
+      },
+    });
+    // ICC_CTLR_EL3.CBPR_EL1NS, as firmware could leave it.
+    run.machine.writeRegister(0, 'ICC_CTLR_EL3', (run.machine.readRegister(0, 'ICC_CTLR_EL3') as bigint) | 2n);
+    run.machine.writeRegister(0, 'ICC_BPR0_EL1', BigInt(bpr0));
+    run.machine.run({ steps: 100_000 });
+    expect(run.text()).toBe(order);
   });
   it('question 19: a binary point that firmware left is set right, and NMIs preempt', () => {
     const kernel = noting();

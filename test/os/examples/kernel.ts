@@ -1,4 +1,4 @@
-import { Kernel, load, setTimer, stopTimer, store } from '../../../src/hosted.ts';
+import { Kernel, load, mrs, setTimer, stopTimer, store } from '../../../src/hosted.ts';
 import { Machine } from '../../../src/index.ts';
 
 const kernel = new Kernel({ cpus: 2 });
@@ -10,8 +10,8 @@ kernel.onInterrupt(kernel.timerIntid, function* (cpu) {
   if (n < 3n) yield* setTimer(cpu, 1000n);
   else yield* stopTimer();
 });
-kernel.onCall('who', function* (cpu) {
-  return 10n + BigInt(cpu.pe);
+kernel.onCall('who', function* () {
+  return (yield* mrs('MPIDR_EL1')) & 0xffn;
 });
 
 const hosted = kernel.program({
