@@ -38,6 +38,14 @@ export type { MsiOutcome } from './devices/gicv3/its/its.ts';
 export type { VirtioBlkOptions } from './devices/virtio/blk.ts';
 export { type BlockBackend, memoryBackend } from './devices/virtio/block-store.ts';
 export type { NetBackend } from './devices/virtio/net.ts';
+export { ExploreError, type ExploreErrorCode } from './explore/errors.ts';
+// Trying every boundary.
+export { event, type InjectedEvent, irq, sdei, serror, typed } from './explore/events.ts';
+export { type ExploreWatch, explore } from './explore/explore.ts';
+export { Explorer } from './explore/explorer.ts';
+export { HANDLER_PROGRAM, registerHandler } from './explore/handler.ts';
+export type { ExploreReport, ResultKind } from './explore/report.ts';
+export type { CaseResult, CheckedRun, ExploreOptions, OutcomeKind, Place, WindowSpec } from './explore/types.ts';
 export { BootError, type BootErrorCode } from './firmware/boot/error.ts';
 export type {
   RasError,

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FEATURE_NAMES, featureId } from './features.ts';
-import { idRegister, idRegisters, implementedFeatures, implementedSysregs, PROFILE_NAMES, PROFILES } from './profiles.ts';
+import {
+  idRegister,
+  idRegisters,
+  implementedFeatures,
+  implementedSysregs,
+  PROFILE_NAMES,
+  PROFILES,
+} from './profiles.ts';
 import { getField, registerValue, SYSREGS, sysregByKey, sysregKey, sysregKeyOf, sysregName } from './sysregs/index.ts';
 
 const GCC = 'aarch64-linux-gnu-gcc';

@@ -24,6 +24,7 @@ const HCR_EL2 = sysregOffset('HCR_EL2');
 const LEAF = { READ: 1 << 6, WRITE: 1 << 7, AF: 1 << 10, XN_HIGH: 1 << 22 } as const;
 /** Tables that may be concatenated at the first level, as bits. */
 const CONCATENATED_BITS_MAX = 4;
+/** Fewest bits of an IPA: VTCR_EL2.T0SZ is at most 39 without FEAT_TTST. */
 const IPA_BITS_MIN = 25;
 
 /** What stage 2 says of a page, or why it refuses. */

@@ -38,11 +38,13 @@ export const ON_WALK = 0x80;
 /** The six bits of fault status in `Translation.fault`. */
 export const FAULT_STATUS = 0x3f;
 
-/** log2 of the granule by TCR_EL1.TG0 and VTCR_EL2.TG0; 0 is reserved. TG1 has its own encoding. */
+/** log2 of the granule by TCR_EL1.TG0 and VTCR_EL2.TG0; 0 is reserved. */
 export const TG0: readonly [number, number, number, number] = [12, 16, 14, 0];
+/** log2 of the granule by TCR_EL1.TG1; 0 is reserved. */
 export const TG1: readonly [number, number, number, number] = [0, 14, 12, 16];
 /** Physical address bits by TCR.IPS or PS and ID_AA64MMFR0_EL1.PARange. */
 export const PA_BITS: readonly number[] = [32, 36, 40, 42, 44, 48, 48, 48];
+/** 2^32: what a high half counts. */
 export const TWO32 = 0x1_0000_0000;
 
 /** ID_AA64MMFR0_EL1.PARange. */

@@ -172,8 +172,8 @@ function systemInstruction(rng: Rng): string {
     'msr FPSR, xzr',
     `msr FPSR, ${r()}`,
     `msr CPACR_EL1, ${r()}`,
-    'msr CPACR_EL1, x27',
-    'msr CPACR_EL1, x27',
+    'mov x17, #0x300000\n msr CPACR_EL1, x17',
+    'mov x17, #0x300000\n msr CPACR_EL1, x17',
     `mrs ${r()}, MIDR_EL1`,
     'msr DAIFSet, #2',
     'msr DAIFClr, #2',
@@ -317,7 +317,6 @@ export function lockstepProgram(rng: Rng, changes: boolean): LockstepProgram {
     X22: UART_VA,
     X23: 0n,
     X24: CODE_VA,
-    X27: 3n << 20n,
     X28: L3_PA,
     X29: POOL_PA,
   };

@@ -2,6 +2,8 @@
  * Random storms against the SDEI client: CPUs come and go, events are registered and thrown away, all from two
  * threads, under a random schedule, while events arrive at random boundaries. One number makes one storm.
  */
+import { PE_STATE } from '../../src/arch/pestate.ts';
+import { WAIT } from '../../src/cpu/waiting.ts';
 import { type Hosted, HostedError, load, nop, store } from '../../src/hosted.ts';
 import type { Machine } from '../../src/machine/machine.ts';
 import type { Cpu } from '../../src/os/kit/cpu.ts';
@@ -25,6 +27,10 @@ const SHARED: ReadonlySet<bigint> = new Set([3002n, 3003n]);
 const STEPS_MAX = 1_000_000;
 /** Times that the same ring of waiting CPUs must be found, 2,000 steps apart. */
 const RING_ROUNDS = 20;
+/** Times that an event must be found pending and enabled, 2,000 steps apart, to count as lost. */
+const PENDING_ROUNDS = 10;
+/** Longer than it takes to find that. */
+const SETTLE_NS = 25_000n;
 
 type Action =
   | {
@@ -159,6 +165,8 @@ function kernelOf(storm: Storm, variants: SdeiVariants) {
   const thread = function* (cpu: Cpu, n: number): Hosted {
     const belief: Belief = new Map();
     for (const action of storm.actions[n]!) yield* act(cpu, client, belief, action);
+    // What is pending now must be handled, and not only be forgotten when it is unregistered.
+    if (n === 0) yield* cpu.delay(SETTLE_NS);
     yield* finish(cpu, client, belief);
   };
   const functions = {
@@ -206,6 +214,20 @@ function rain(machine: Machine, storm: Storm): ReadonlyMap<string, number> {
   return pending;
 }
 
+/** An event that stays pending although a CPU that is up is to handle it; `looks` counts from look to look. */
+function pendingTooLong(machine: Machine, looks: Map<string, number>): string | undefined {
+  for (const { number, handlers } of machine.sdei.state().events) {
+    for (const [pe, { state, latch }] of handlers.entries()) {
+      const key = `${number} on PE ${pe}`;
+      const off = machine.pes[pe]!.s.get32(PE_STATE.waitState) === WAIT.OFF;
+      const count = state === 3 && latch && !off ? (looks.get(key) ?? 0) + 1 : 0;
+      looks.set(key, count);
+      if (count === PENDING_ROUNDS) return `lost: event ${key} stays pending`;
+    }
+  }
+  return undefined;
+}
+
 /** Runs a storm; what is wrong, or undefined. */
 export function runStorm(storm: Storm, variants: SdeiVariants = {}): string | undefined {
   const { kernel, functions } = kernelOf(storm, variants);
@@ -215,6 +237,7 @@ export function runStorm(storm: Storm, variants: SdeiVariants = {}): string | un
   const { machine } = run;
   let before: string | undefined;
   let rounds = 0;
+  const looks = new Map<string, number>();
   let pending: ReadonlyMap<string, number> | undefined;
   try {
     for (;;) {
@@ -224,6 +247,8 @@ export function runStorm(storm: Storm, variants: SdeiVariants = {}): string | un
       rounds = ring !== undefined && ring === before ? rounds + 1 : 0;
       before = ring;
       if (rounds === RING_ROUNDS) return `deadlock: ${ring}`;
+      const stuck = pendingTooLong(machine, looks);
+      if (stuck) return stuck;
       if (reason !== 'limit') return reason === 'poweroff' ? verdict() : `the machine ended by ${reason}`;
       if (machine.steps > STEPS_MAX) return `no end after ${STEPS_MAX} steps; console: ${run.text()}`;
     }

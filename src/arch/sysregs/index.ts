@@ -35,7 +35,8 @@ export function buildSysregTable(source: readonly SysRegRow[]): readonly SysReg[
     const holder = keys.get(built.key);
     if (holder) throw new Error(`${row.name}: encoding ${genericName(built.key)} is already used by ${holder}`);
     keys.set(built.key, row.name);
-    for (const layout of [built.fields, row.e2h ?? {}, ...Object.values(row.views ?? {})]) checkFields(row.name, layout);
+    for (const layout of [built.fields, row.e2h ?? {}, ...Object.values(row.views ?? {})])
+      checkFields(row.name, layout);
     return built;
   });
 }

@@ -9,8 +9,9 @@ export const LIST_REGISTERS = 4;
 /** Implemented bits of virtual priority, all of which take part in preemption. */
 const PRIORITY_BITS = 5;
 const PRIORITY_MASK = 0xf8;
-/** Smallest binary points, of which that of Group 1 counts one more. */
+/** Smallest binary point of Group 0: finer than the implemented bits makes no sense. */
 const BPR0_MIN = 7 - PRIORITY_BITS;
+/** Smallest binary point of Group 1, which counts one more. */
 const BPR1_MIN = BPR0_MIN + 1;
 const LPI_FIRST = 8192;
 
@@ -22,6 +23,7 @@ const CTLR_FIXED = (1 << 15) | (1 << 11) | ((PRIORITY_BITS - 1) << 8);
 /** TSEI (bit 13) is RES0: ICH_VTR_EL2.SEIS is 0. */
 const HCR_WRITABLE = 0xf800_5cff;
 const EOI_COUNT_LSB = 27;
+/** ICH_HCR_EL2.EOIcount has 5 bits and begins again at 0. */
 const EOI_COUNT_MAX = 31;
 
 const VMCR = { VENG0: 1, VENG1: 2, VFIQEn: 8, VCBPR: 16, VEOIM: 1 << 9 } as const;

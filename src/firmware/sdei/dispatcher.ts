@@ -123,10 +123,16 @@ export class SdeiDispatcher {
   /** The interrupt of an event that is no longer registered moves back. */
   giveInterrupt(record: EventRecord, pe: number): void {
     const handler = this.handlerOf(record, pe);
-    if (!record.event.signalable || this.config.choices.signalAtUnregister === 'cleared') handler.latch = false;
+    if (!record.event.signalable || this.config.choices.signalAtUnregister === 'cleared')
+      this.drop(record, handler, pe, 'it was unregistered');
     if (record.intid === null) return;
     this.host.interrupts.giveBack(record.intid, pe, handler.line);
     handler.line = false;
+  }
+  /** What was accepted and can no longer be delivered is said, not lost in silence. */
+  private drop({ event }: EventRecord, handler: Handler, pe: number, why: string): void {
+    if (handler.latch) this.host.notice(pe, `SDEI event ${event.number}: a trigger that waited is dropped: ${why}`);
+    handler.latch = false;
   }
   route(record: EventRecord, handler: Handler): void {
     if (record.intid === null || record.event.type === 'private') return;
@@ -278,6 +284,7 @@ export class SdeiDispatcher {
     for (const record of this.events) {
       if (record.event.type === 'shared') continue;
       const { state } = record.handlers[pe]!;
+      this.drop(record, record.handlers[pe]!, pe, 'its PE was turned on, with nothing registered');
       if (state !== 0) this.giveInterrupt(record, pe);
       record.handlers[pe] = freshHandler();
       if (state !== 0) this.host.moved(pe, record.event.number, 'UNREGISTER', 0, state);

@@ -25,6 +25,7 @@ export type OrError<T> = T | bigint;
 /** A value is an error number. */
 export const isError = (value: unknown): value is bigint => typeof value === 'bigint' && value < 0n;
 
+/** Bytes of the header of an entry without a timestamp. ACPI 6.5, "Generic Error Data Entry". */
 const ENTRY_BYTES_MIN = 64n;
 const U32 = 0xffff_ffffn;
 
