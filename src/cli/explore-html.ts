@@ -29,6 +29,7 @@ for (const th of document.querySelectorAll('th')) th.onclick = () => {
 
 /** Colours of Exception levels 0 to 3. */
 const COLOURS = ['#7aa6c2', '#3f7d4e', '#c08a2b', '#b0413e'] as const;
+const DIFFERENCE_HEAD = '<tr><th>part</th><th>what</th><th>undisturbed</th><th>found</th></tr>';
 const WIDTH = 900;
 const LANE = 22;
 const LEFT = 70;
@@ -57,9 +58,9 @@ function drawn({ from, to, spans, marks, cut }: Timeline): string {
   const bottom = lanes.length * LANE;
   for (const { step, text } of marks) {
     const at = x(step);
-    parts.push(
-      `<line x1="${at}" x2="${at}" y1="0" y2="${bottom}" stroke="currentColor" opacity=".35"><title>${escaped(`${step}: ${text}`)}</title></line>`,
-    );
+    const title = escaped(`${step}: ${text}`);
+    const line = `<line x1="${at}" x2="${at}" y1="0" y2="${bottom}" stroke="currentColor" opacity=".35">`;
+    parts.push(`${line}<title>${title}</title></line>`);
   }
   const last = cut ? `${to}, where the drawing ends` : `${to}`;
   parts.push(`<text x="${LEFT}" y="${bottom + 18}" font-size="11" fill="currentColor">steps ${from} to ${last}</text>`);
@@ -84,9 +85,7 @@ function kindSection(full: FullReport, path: string | undefined, kind: ResultKin
     `<h2 id="k${number}">#${number} <span class="bad">${outcome}</span>, ${count} times</h2>`,
     `<p>${escaped(first.detail)}</p><p><code class="replay">${escaped(replayLine(path, kind))}</code></p>`,
     timeline ? drawn(timeline) : '',
-    differences
-      ? `<table><thead><tr><th>part</th><th>what</th><th>undisturbed</th><th>found</th></tr></thead><tbody>${differences}</tbody></table>`
-      : '',
+    differences ? `<table><thead>${DIFFERENCE_HEAD}</thead><tbody>${differences}</tbody></table>` : '',
     `<details><summary>${places.length} places</summary><table><thead><tr><th>place</th><th>count</th></tr></thead>`,
     `<tbody>${rows}</tbody></table></details>`,
   ].join('\n');
@@ -102,7 +101,8 @@ export function htmlReport(full: FullReport, path: string | undefined): string {
   );
   const failures = report.kinds.filter(({ failure }) => failure);
   return [
-    `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title><style>${STYLE}</style></head>`,
+    `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title>`,
+    `<style>${STYLE}</style></head>`,
     `<body><h1>${escaped(title)}</h1>`,
     `<ul>${coverageLines(report)
       .map((line) => `<li>${escaped(line)}</li>`)

@@ -1,9 +1,9 @@
 /**
  * Schedules of several PEs, up to a number of preemptions.
  *
- * Without preemptions a PE runs until it waits, yields, spins on a lock or is turned off; then the others come in order,
- * and each of them is tried. A preemption takes the turn from a PE that could go on. Every schedule with few of them is
- * tried before any with more: most mistakes need one or two.
+ * Without preemptions a PE runs until it waits, yields, spins on a lock or is turned off; then the others come in
+ * order, and each of them is tried. A preemption takes the turn from a PE that could go on. Every schedule with few of
+ * them is tried before any with more: most mistakes need one or two.
  *
  * Of hosted code it is known what each step does. A switch before a step that touches nothing that another PE writes
  * leads to the same states as one after it, so it is left out: switches are tried before steps that are not independent

@@ -39,8 +39,10 @@ const MARKS_MAX = 400;
 
 function markText(record: TraceRecord, name: (pc: bigint) => string): string | undefined {
   switch (record.kind) {
-    case 'exception':
-      return `${record.exception}${record.EC === undefined ? '' : ` ${record.EC}`} to EL${record.el} from ${name(record.ELR)}`;
+    case 'exception': {
+      const what = record.EC === undefined ? record.exception : `${record.exception} ${record.EC}`;
+      return `${what} to EL${record.el} from ${name(record.ELR)}`;
+    }
     case 'return':
       return `returns from EL${record.fromEl} to ${name(record.PC)}`;
     case 'sdei':

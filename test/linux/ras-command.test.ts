@@ -45,7 +45,7 @@ describe.skipIf(!haveGuests)(
       expect(places).toEqual([...places].sort((a, b) => a - b));
       expect(places[0]).toBeGreaterThan(0);
       expect(out).toContain('Firmware kept it for the boot error record (BERT) of the next start.');
-      const store = host.files.get('store')!;
+      const store = host.files.get('store') as Uint8Array;
       expect(new TextDecoder('latin1').decode(store.subarray(0, 4))).toBe('CPER');
     });
 

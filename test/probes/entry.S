@@ -422,6 +422,44 @@ s_\name:
   isb
   mrs x1, par_el1
   DONE
+  SNIPPET at_s12e1w
+  at s12e1w, x0
+  isb
+  mrs x1, par_el1
+  DONE
+  SNIPPET icv_read
+  mrs x0, s3_0_c12_c12_2
+  mrs x1, s3_0_c4_c6_0
+  mrs x2, s3_0_c12_c11_3
+  DONE
+  SNIPPET icv_more
+  mrs x0, s3_0_c12_c12_4
+  mrs x1, s3_0_c12_c12_3
+  mrs x2, s3_0_c12_c8_3
+  DONE
+  SNIPPET icv_ack
+  mrs x0, s3_0_c12_c12_0
+  mrs x1, s3_0_c12_c11_3
+  mrs x2, isr_el1
+  DONE
+  SNIPPET icv_eoi
+  msr s3_0_c12_c12_1, x0
+  mrs x1, s3_0_c12_c11_3
+  mrs x2, isr_el1
+  DONE
+  SNIPPET icv_dir
+  msr s3_0_c12_c11_1, x0
+  DONE
+  SNIPPET icv_write
+  msr s3_0_c4_c6_0, x0
+  msr s3_0_c12_c12_3, x1
+  msr s3_0_c12_c12_4, x2
+  DONE
+  SNIPPET host_regs
+  mrs x0, sctlr_el1
+  mrs x1, tcr_el1
+  mrs x2, cntkctl_el1
+  DONE
   SNIPPET at_s1e1rp
   .inst 0xd5087900 // at s1e1rp, x0
   isb

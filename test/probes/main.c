@@ -103,6 +103,10 @@ int main(void) {
 #ifdef WITH_PAN
   say("pan\n");
   pan();
+#elif defined WITH_EL2
+  virtualization();
+#elif defined WITH_VHE
+  host();
 #else
   calls();
   alignment();

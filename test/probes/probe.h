@@ -68,3 +68,5 @@ void exclusives(void);
 void translation(void);
 void timers(void);
 void pan(void);
+void virtualization(void);
+void host(void);

@@ -1,9 +1,9 @@
 import { PE_STATE } from '../../arch/pestate.ts';
 import type { FpOp, IrNode } from '../../ir/types.ts';
-import { pushFused32, pushFused64, pushNoTie32, pushNoTie64 } from '../float/fused.ts';
+import { pushFused32, pushFusedLanes, pushNoTie32 } from '../float/fused.ts';
 import type { ValType } from '../wasm/binary.ts';
 import type { CodeWriter } from '../wasm/code.ts';
-import { FLOAT, FLOAT_LANE, OP } from '../wasm/opcodes.ts';
+import { EXTRACT, FLOAT, FLOAT_LANE, OP } from '../wasm/opcodes.ts';
 import { CPU, type Emission } from './emission.ts';
 
 /** Leaves 1 when FPCR is zero (round to nearest, no flush-to-zero, no default NaN) and FPSR.IXC is already set. */
@@ -125,13 +125,40 @@ export function isFused(node: IrNode): node is FusedCall {
   return node.op === 'call' && node.helper.name.startsWith('FPMulAdd');
 }
 
+/** Leaves raw bits of a double as the lower lane of a vector; the other lane holds anything. */
+function pushLowLane(e: Emission, node: IrNode): void {
+  const lazy = e.isLazy(node);
+  if (lazy && node.op === 'vlane' && node.lane === 64 && node.index === 0) {
+    e.value(node.args[0]!);
+  } else if (lazy && node.op === 'xor' && isConstant(node.args[1], 1n << 63n)) {
+    pushLowLane(e, node.args[0]!);
+    e.code.simd(FLOAT_LANE.negate[64]);
+  } else {
+    pushFloat(e, node);
+    e.code.simd(FLOAT_LANE.splat[64]);
+  }
+}
+
 /** Writes FPMulAdd() with the host's arithmetic. */
 export function emitFused(e: Emission, node: FusedCall): void {
+  const c = e.code;
   const wide = node.ty === 'i64';
-  const [addend, a, b] = floatLocals(e, node) as [number, number, number];
-  const result = e.code.local(wide ? 'f64' : 'f32');
-  if (wide) pushNoTie64(e.code, pushFused64(e.code, addend, a, b, result));
-  else pushNoTie32(e.code, pushFused32(e.code, addend, a, b, result).sum);
-  e.code.op(OP.i32_and);
+  const result = c.local(wide ? 'f64' : 'f32');
+  if (wide) {
+    // In vectors, though one lane is wanted: significands are split without a way by integer registers.
+    const [addend, a, b] = node.args.map((arg) => {
+      const local = c.local('v128');
+      pushLowLane(e, arg);
+      c.set(local);
+      return local;
+    }) as [number, number, number];
+    const both = c.local('v128');
+    pushFusedLanes(c, addend, a, b, both);
+    c.simd(EXTRACT[64]!).op(0, OP.i32_wrap_i64).get(both).simd(FLOAT_LANE.extract[64]).op(0).set(result);
+  } else {
+    const [addend, a, b] = floatLocals(e, node) as [number, number, number];
+    pushNoTie32(c, pushFused32(c, addend, a, b, result).sum);
+    c.op(OP.i32_and);
+  }
   orHelper(e, node, node.helper.name, result);
 }

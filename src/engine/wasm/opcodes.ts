@@ -172,6 +172,12 @@ export const SPLAT: ByLane = { 8: 0x0f, 16: 0x10, 32: 0x11, 64: 0x12 };
 /** SIMD opcodes that take one lane out, zero-extended. */
 export const EXTRACT: ByLane = { 8: 0x16, 16: 0x19, 32: 0x1b, 64: 0x1d };
 /** SIMD opcodes that take one lane out, or replace one, as a number: f32, f64. */
-export const FLOAT_LANE = { extract: { 32: 0x1f, 64: 0x21 }, replace: { 32: 0x20, 64: 0x22 } } as const;
+export const FLOAT_LANE = {
+  extract: { 32: 0x1f, 64: 0x21 },
+  replace: { 32: 0x20, 64: 0x22 },
+  /** One number in every lane, and every lane negated. */
+  splat: { 32: 0x13, 64: 0x14 },
+  negate: { 32: 0xe1, 64: 0xed },
+} as const;
 /** SIMD opcodes that replace one lane. */
 export const REPLACE: ByLane = { 8: 0x17, 16: 0x1a, 32: 0x1c, 64: 0x1e };
