@@ -95,10 +95,10 @@ function kindSection(full: FullReport, path: string | undefined, kind: ResultKin
 export function htmlReport(full: FullReport, path: string | undefined): string {
   const { report, title } = full;
   const outcomes = OUTCOMES.filter((outcome) => report.kinds.some((kind) => kind.outcome === outcome)).toReversed();
-  const rows = byFunction(report.kinds).map(
-    ({ name, counts }) =>
-      `<tr><td><code>${escaped(name)}</code></td>${outcomes.map((o) => `<td>${counts.get(o) ?? ''}</td>`).join('')}</tr>`,
-  );
+  const rows = byFunction(report.kinds).map(({ name, counts }) => {
+    const cells = outcomes.map((outcome) => `<td>${counts.get(outcome) ?? ''}</td>`);
+    return `<tr><td><code>${escaped(name)}</code></td>${cells.join('')}</tr>`;
+  });
   const failures = report.kinds.filter(({ failure }) => failure);
   return [
     `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title>`,
@@ -107,7 +107,7 @@ export function htmlReport(full: FullReport, path: string | undefined): string {
     `<ul>${coverageLines(report)
       .map((line) => `<li>${escaped(line)}</li>`)
       .join('')}</ul>`,
-    `<p>${failures.length === 0 ? 'No failures.' : `<span class="bad">${failures.length} kinds of failure.</span>`}</p>`,
+    failures.length === 0 ? '<p>No failures.</p>' : `<p class="bad">${failures.length} kinds of failure.</p>`,
     `<table><thead><tr><th>function</th>${outcomes.map((o) => `<th>${o}</th>`).join('')}</tr></thead>`,
     `<tbody>${rows.join('\n')}</tbody></table>`,
     ...failures.map((kind) => kindSection(full, path, kind)),

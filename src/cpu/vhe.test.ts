@@ -167,6 +167,21 @@ describe('EL0 of a host', () => {
     expect(pe.read('X1')).toBeGreaterThan(1n << 62n);
   });
 
+  it('CNTHV drives its interrupt, PPI 28, alone', () => {
+    const pe = new PeRig()
+      .write('HCR_EL2', HOST)
+      .write('CNTHV_CVAL_EL2', 0n)
+      .write('CNTVOFF_EL2', 1n << 60n);
+    const heard: string[] = [];
+    pe.machine.on('interrupt', (_pe, what, intid) => void heard.push(`${what} ${intid}`));
+    pe.write('X0', 1n);
+    expect(pe.run('msr CNTV_CTL_EL0, x0\n mrs x1, CNTHV_CTL_EL2', 2)).toBeUndefined();
+    expect(heard).toEqual(['raised 28']);
+    expect(pe.read('X1')).toBe(5n);
+    expect(pe.run('msr CNTHV_CTL_EL2, xzr', 2)).toBeUndefined();
+    expect(heard).toEqual(['raised 28', 'lowered 28']);
+  });
+
   it('an exception from it sets PSTATE.PAN at EL2 unless SCTLR_EL2.SPAN', () => {
     for (const span of [0n, 1n]) {
       const pe = host().write('SCTLR_EL2', span << 23n);

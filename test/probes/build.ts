@@ -60,7 +60,9 @@ export function buildProbe(sources: string, defines: readonly string[] = []): Ui
       ...['-fno-asynchronous-unwind-tables', '-fno-tree-loop-distribute-patterns', '-Wl,--build-id=none'],
       ...defines.map((d) => `-D${d}`),
       ...['-I', folder, '-I', sources, '-T', join(sources, 'probe.ld'), '-o', elf],
-      ...['entry.S', 'main.c', 'exceptions.c', 'interrupts.c', 'translation.c', 'virtualization.c'].map((f) => join(sources, f)),
+      ...['entry.S', 'main.c', 'exceptions.c', 'interrupts.c', 'translation.c', 'virtualization.c'].map((f) =>
+        join(sources, f),
+      ),
     ]);
     const bin = join(folder, 'probe.bin');
     run('aarch64-linux-gnu-objcopy', ['-O', 'binary', elf, bin]);

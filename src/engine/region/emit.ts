@@ -28,10 +28,10 @@ export const HOST_FLOAT_IMPORT = 'hostFloat';
 /**
  * Emits a region: one function with the type of a handler that runs many instructions.
  *
- * General-purpose and V registers wait in locals, and every write also goes to the PE's block: so a fault, an exit or a call
- * finds the state complete without code for each place. What is the same for many places (exits, slow accesses) is
- * written once, because V8's time to compile grows with the bytes. Flags are kept as what made them. The budget is charged block
- * by block; a block that does not fit is left to the interpreter, so a grant ends exactly.
+ * General-purpose and V registers wait in locals, and every write also goes to the PE's block: so a fault, an exit or a
+ * call finds the state complete without code for each place. What is the same for many places (exits, slow accesses) is
+ * written once, because V8's time to compile grows with the bytes. Flags are kept as what made them. The budget is
+ * charged block by block; a block that does not fit is left to the interpreter, so a grant ends exactly.
  */
 export class RegionEmitter {
   readonly code = new RegionCode(2);

@@ -37,8 +37,8 @@ const HINTS: readonly Clause[] = [
 ];
 
 /**
- * DSB and DMB order nothing on one thread: every access is complete when the instruction that made it ends. So does ISB:
- * what an MSR changes holds for the next instruction, and decoded instructions are never stale.
+ * DSB and DMB order nothing on one thread: every access is complete when the instruction that made it ends. So does
+ * ISB: what an MSR changes holds for the next instruction, and decoded instructions are never stale.
  */
 const BARRIERS: readonly Clause[] = [
   insn('CLREX', `${SYSTEM} 0 00 011 0011 CRm:4 010 11111`, {

@@ -22,6 +22,7 @@ const TAG = {
   fields: 9,
   undefined: 10,
 } as const;
+/** Levels of nesting that are read; what is written has fewer. */
 const DEPTH_MAX = 64;
 
 /** Collects bytes. */

@@ -25,6 +25,7 @@ export interface RamPage {
 export const RAM_PREFIX = 'ram ';
 /** Version of these sections. */
 export const RAM_VERSION = 1;
+/** Most pages in one section. */
 const PAGES_MAX = 4096;
 const ENTRY_BYTES = 12;
 

@@ -56,8 +56,8 @@ function nameNode({ args }: AmlOp, at: AmlPlace): Pick<TreeNode, 'name' | 'value
 }
 
 /**
- * A decoded definition block (DSDT, SSDT) with its terms in the tree where the bytes `aml` stood, and what is wrong with
- * them among the findings; any other table as it is.
+ * A decoded definition block (DSDT, SSDT) with its terms in the tree where the bytes `aml` stood, and what is wrong
+ * with them among the findings; any other table as it is.
  *
  * @param bytes - of the table
  */
