@@ -8,6 +8,7 @@ import { parseRule } from './on/rule.ts';
 
 const NUMBERED = /^(sdei|irq):(0x[0-9a-fA-F]+|\d+)(?:@(\d+))?$/;
 const SERROR = /^serror(?:@(\d+))?$/;
+const POISONED = /^poison:\[(X(?:[12]?\d|30)|SP)\](?:@(\d+))?$/;
 const TYPED = /^type:("(?:\\.|[^"\\])*")$/;
 
 /**
@@ -24,9 +25,24 @@ export function eventOf(written: string, where: string): InjectedEvent {
   }
   const bare = SERROR.exec(written);
   if (bare) return serror(bare[1] === undefined ? {} : { pe: Number(bare[1]) });
+  const poisoned = POISONED.exec(written);
+  if (poisoned)
+    return poisonedPage(written, poisoned[1]!, poisoned[2] === undefined ? {} : { pe: Number(poisoned[2]) });
   const text = TYPED.exec(written);
   if (text) return typed(JSON.parse(text[1]!) as string);
   return actionEvent(written, where);
+}
+
+/** The page that a register points to is poisoned: the next load from it raises a synchronous External abort. */
+function poisonedPage(name: string, register: string, options: { readonly pe?: number }): InjectedEvent {
+  const inject = (machine: Machine, pe: number): string | undefined => {
+    const addrVa = machine.readRegister(pe, register);
+    const addrPa = machine.translate(pe, addrVa);
+    if (addrPa === undefined) return `nothing is mapped at ${register}, 0x${addrVa.toString(16)}`;
+    machine.poison(addrPa);
+    return undefined;
+  };
+  return event(name, inject, options);
 }
 
 /** Whatever else `--on` can do. */

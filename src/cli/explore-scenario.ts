@@ -78,7 +78,7 @@ export function parseScenario(path: string, text: string): ScenarioText {
     const line = lineOf(unknown === undefined ? issue.path : [...issue.path, unknown]);
     return `${path}${line}: ${keyText(issue.path) || 'the scenario'}${value}: ${issue.message}`;
   });
-  throw new UsageError('E_SCENARIO', `${found.join('\n')}\nSee docs/guide-explore.md for what can be written.`);
+  throw new UsageError('E_SCENARIO', `${found.join('\n')}\nSee docs/guide/explore.md for what can be written.`);
 }
 
 /** A path in a scenario: `~/`, `${NAME}`, `${NAME:-otherwise}`, and relative to the scenario. */

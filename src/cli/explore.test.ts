@@ -74,6 +74,16 @@ describe('unmaskable explore', () => {
     expect(code).toBe(2);
   });
 
+  it('poisons the page that a register points to; what points nowhere is refused', async () => {
+    const limits = 'limits: { runStepsMax: 500, cycleStepsMax: 500 }\n';
+    const poisoned = SCENARIO.replace('sdei:0', 'poison:[X10]').replace('window: {}', 'window: { to: { steps: 3 } }');
+    const { code, out } = await command(all, poisoned + limits);
+    const delivered = /runs: 3; single events delivered at once 1, later 1, not 0\n/;
+    expect([code, out]).toEqual([1, expect.stringMatching(delivered)]);
+    const nowhere = await command(all, poisoned.replace('X10', 'X9') + limits);
+    expect([nowhere.code, nowhere.out]).toEqual([0, expect.stringMatching(/refused/)]);
+  });
+
   it('options that cannot be are refused', async () => {
     expect((await command(['explore', 's.yaml', '--resume'])).err).toMatch(/--resume: there is no journal/);
     expect((await command(['explore', 's.yaml', '--workers', '0'])).err).toMatch(/--workers '0'/);

@@ -105,7 +105,7 @@ async function mergeCommand(paths: readonly string[], flags: OutputFlags, host: 
 
 const HELP = `
 A scenario says what the machine is, how it comes to the start, which boundaries are tried with which events, and what
-may differ. See docs/guide-explore.md; scenarios/ has some.
+may differ. See docs/guide/explore.md; scenarios/ has some.
 
 Exit codes:
   0 no failures   1 failures found   2 usage or scenario   130 interrupted; what was found is reported`;

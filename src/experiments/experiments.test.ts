@@ -18,7 +18,7 @@ describe('the list of experiments', () => {
     const names = EXPERIMENTS.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     const index = readFileSync(new URL('./index.ts', import.meta.url), 'utf8');
-    const document = readFileSync(new URL('../../docs/experiments.md', import.meta.url), 'utf8');
+    const document = readFileSync(new URL('../../docs/guide/experiments.md', import.meta.url), 'utf8');
     expect(names.filter((name) => !index.includes(`./claims/${name}.ts`))).toEqual([]);
     expect([...document.matchAll(/^\| `([\w-]+)`/gm)].map(([, name]) => name)).toEqual(names);
   });

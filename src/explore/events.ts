@@ -176,7 +176,7 @@ export function event(
       if (record.pe !== at) return undefined;
       if (record.kind === 'sdei' && record.operation === 'DISPATCH') return record.PC;
       if (record.kind !== 'exception') return undefined;
-      const abort = record.FSC?.startsWith('Synchronous External') === true;
+      const abort = record.FSC?.startsWith('SyncExternal') === true;
       return record.exception !== 'Synchronous' || abort ? record.ELR : undefined;
     },
   };

@@ -77,8 +77,10 @@ export interface ExploreWatch {
  * @throws ExploreError when window, events or limits cannot be
  *
  * @example
+ * const machine = Machine.create({ kernel, initrd });
+ * machine.run({ steps: 900_000_000 });
  * const report = explore(machine, { window: { function: { name: 'do_idle' } }, events: [sdei(0)] });
- * for (const { outcome, count, first } of report.kinds) print(`${outcome}: ${count}, first ${first.case.id}`);
+ * const lines = report.kinds.map(({ outcome, count, first }) => `${outcome}: ${count}, first ${first.case.id}`);
  */
 export function explore(machine: Machine, options: ExploreOptions, watch: ExploreWatch = {}): ExploreReport {
   const explorer = new Explorer(machine, options, watch.symbols);

@@ -133,11 +133,17 @@ export class StuckAnalysis {
     const { pc } = machine.pes[pe]!.s;
     const { s } = machine.pes[pe]!;
     const hosted = isHosted(pc);
-    if (!hosted) removers.push(machine.breakAt(pc, () => machine.stop(), { pe }));
+    // A listener is told of where the machine is already, too: that is no state that comes again.
+    let from = machine.steps;
+    const arrived = (): void => {
+      if (machine.steps > from) machine.stop();
+    };
+    if (!hosted) removers.push(machine.breakAt(pc, arrived, { pe }));
     let found: number | undefined;
     const end = first.time.steps + limits.cycleStepsMax;
     for (let n = 0; n < limits.cycleArrivalsMax && found === undefined && machine.steps < end && !looked; n++) {
-      const steps = end - machine.steps;
+      from = machine.steps;
+      const steps = end - from;
       const { reason } = hosted ? this.toHosted(() => s.pc === pc, steps) : machine.run({ steps });
       if (reason !== 'stopped') break;
       const now = machine.snapshot();

@@ -31,8 +31,9 @@ export interface Timeline {
   readonly cut: boolean;
 }
 
-/** Steps that are drawn before the first event, and most behind it. */
+/** Steps that are drawn before the first event. */
 const BEFORE_STEPS = 40;
+/** Most steps that are drawn. */
 const STEPS_MAX = 4_000;
 /** Most of what happened that is listed. */
 const MARKS_MAX = 400;

@@ -134,12 +134,7 @@ export function liftConstant(clause: Clause, f: FieldValues, fpCheck: (b: Builde
  * @param stop - the helper `stop` is asked first
  * @throws Error when the clause's meaning is not well formed, see `verify`
  */
-export function liftShape(
-  clause: Clause,
-  statics: FieldValues,
-  fpCheck: (b: Builder) => void,
-  stop = false,
-): Fragment {
+export function liftShape(clause: Clause, statics: FieldValues, fpCheck: (b: Builder) => void, stop = false): Fragment {
   const types = immTypes(clause);
   const b = new Builder({ registers: undefined, immediates: undefined, immTypes: types });
   const fragment = lift(clause, b, statics, fpCheck, stop);

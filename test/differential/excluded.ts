@@ -12,7 +12,7 @@ const BOUNDARY = 'does something to the run of a PE, nothing to its registers; c
 export const EXCLUSIONS: readonly Exclusion[] = [
   { clause: /^(SVC|HVC|SMC|BRK|HLT|UDF)$/, reason: EXCEPTION },
   { clause: /^(ERET|SYS|SYSL|DC ZVA)$/, reason: PRIVILEGED },
-  { clause: /^(YIELD|WFE|WFI|SEV|SEVL|ESB|ISB|CLREX)$/, reason: BOUNDARY },
+  { clause: /^(YIELD|WFE|WFI|SEV|ESB)$/, reason: BOUNDARY },
   { clause: /^MSR \(immediate, /, reason: PRIVILEGED },
   { clause: /^(MRS|MSR \(register\))$/, reason: PRIVILEGED },
   { clause: /^(MRS|MSR) \((register, )?(DAIF|CurrentEL|SP_EL0|\w+_EL[123])\)$/, reason: PRIVILEGED },

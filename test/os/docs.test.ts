@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
-const guide = readFileSync(join(ROOT, 'docs/hosted.md'), 'utf8');
+const guide = readFileSync(join(ROOT, 'docs/guide/hosted.md'), 'utf8');
 
 /** An example as the guide shows it. */
 function shown(name: string): string {

@@ -69,7 +69,8 @@ export interface HostedSource {
  * Hosted functions and vector tables with their addresses. Addresses follow from the order of names alone.
  *
  * @example
- * const program = new HostedProgram({ functions: { main, irq }, vectors: { table: { currentSpx: { irq: 'irq' } } } });
+ * const functions = { *main() { yield* smc(0x8400_0008n); }, *irq() { yield* eret(); } };
+ * const program = new HostedProgram({ functions, vectors: { table: { currentSpx: { irq: 'irq' } } } });
  * const machine = Machine.create({ hosted: program, entry: 'main' });
  */
 export class HostedProgram {

@@ -1,4 +1,4 @@
-/** The state of a machine as the bytes of a file. docs/save-and-replay.md says what is in which section. */
+/** The state of a machine as the bytes of a file. docs/guide/save-and-replay.md says what is in which section. */
 import type { PlainData } from '../../devices/device.ts';
 import { DRIVE_CHUNK_BYTES, type DriveContent } from './drives.ts';
 import { encodePlain, Writer } from './plain.ts';

@@ -2,8 +2,8 @@
  * Hardware errors that firmware sees first, taken by an operating system: the handler of generic hardware error sources
  * as Linux has had it since 5.1 (5.8 for synchronous errors), with the designs before it as variants.
  *
- * Source: ACPI Specification 6.5, "Generic Hardware Error Source"; the items of docs/ghes.md. Runs as hosted code on a
- * kernel of the kit; all it knows while it runs is in guest memory.
+ * Source: ACPI Specification 6.5, "Generic Hardware Error Source"; the items of docs/guide/ghes.md. Runs as hosted code
+ * on a kernel of the kit; all it knows while it runs is in guest memory.
  */
 import { type Hosted, load, msrImmediate, store } from '../../engine/hosted/effects.ts';
 import { HostedProgram } from '../../engine/hosted/program.ts';

@@ -82,7 +82,7 @@ export const NOTIFY = { polled: 0n, external: 1n, SCI: 3n, GPIO: 7n, SEA: 8n, SE
 export const GHES_SGI = { WORK: 5, MEMORY_FAILURE: 6 } as const;
 
 /**
- * Designs that came before, each by what was wrong with it. Numbers are those of docs/ghes.md.
+ * Designs that came before, each by what was wrong with it. Numbers are those of docs/guide/ghes.md.
  *
  * `oopsLock` 1 · `pageChunks` 3 · `poolAtProbe` 4, 5 · `addressInSource` 6, 8 · `noQueueAck` 10 · `directSea` 11, 12 ·
  * `inNmi` 15, 16 · `sharedBuffer` 17, 19 · `onePage` 20 · `noKick` 21, 22 · `noClaimWork` 23

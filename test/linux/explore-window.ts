@@ -1,0 +1,112 @@
+/** The command `npm run explore:window`. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { decodeJson } from '../../src/cli/explore-json.ts';
+import type { FullReport } from '../../src/cli/explore-output.ts';
+import { main } from '../../src/cli/main.ts';
+import { createNodeHost } from '../../src/cli/node-host.ts';
+import { guestPath, haveGuests } from './guest.ts';
+
+const USAGE = `explore:window: an SDEI event at every boundary of a window of Debian's kernel, from a key's
+interrupt on; the report must be the same byte for byte for every number of workers and for both engines
+  --boundaries N  of the window; default 20000
+  --cpus N        1 to 8; default 2`;
+
+const ENGINES = ['compiled', 'interpreter'] as const;
+const WORKERS = [1, 2] as const;
+
+const scenario = (boundaries: number, cpus: number): string => `
+title: a window of ${boundaries} boundaries
+machine:
+  kernel: ${JSON.stringify(guestPath('Image'))}
+  initrd: ${JSON.stringify(guestPath('initramfs.cpio'))}
+  append: console=ttyAMA0
+  cpus: ${cpus}
+prepare:
+  - until: { console: '# $' }
+  - handler: 0
+  - type: "ls /proc\\n"
+window:
+  from: { pc: el1h_64_irq }
+  to: { steps: ${boundaries} }
+events: ['sdei:0']
+`;
+
+/** What is wrong with a report: each boundary is tried, and interrupts what the undisturbed run has there. */
+function wrongWith({ report }: FullReport, boundaries: number): string[] {
+  const { coverage, kinds } = report;
+  const found: string[] = [];
+  const { tried, cases, atOnce, later, undelivered, elsewhere } = coverage;
+  if (coverage.boundaries !== boundaries) found.push(`the window has ${coverage.boundaries} boundaries`);
+  if (tried !== boundaries || cases !== boundaries) found.push(`${tried} boundaries were tried, in ${cases} runs`);
+  if (elsewhere.length > 0) found.push(`at ${elsewhere.join(', ')} something else was interrupted`);
+  if (atOnce + later + undelivered !== cases) found.push('not every event is delivered, or said not to be');
+  if (atOnce < cases / 2) found.push(`only ${atOnce} events were delivered at once`);
+  for (const kind of kinds) if (kind.failure) found.push(`${kind.outcome}, ${kind.count} times: ${kind.first.detail}`);
+  return found;
+}
+
+/** One window, all ways to run it. @returns the exit code */
+async function compareWays(boundaries: number, cpus: number): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'unmaskable-window-'));
+  const path = join(folder, 'window.yaml');
+  writeFileSync(path, scenario(boundaries, cpus));
+  let first: string | undefined;
+  let failed = false;
+  try {
+    for (const engine of ENGINES)
+      for (const workers of WORKERS) {
+        const output = join(folder, 'report.json');
+        const options = ['--engine', engine, '--workers', `${workers}`, '--report', output, '--quiet'];
+        const host = Object.assign(createNodeHost(), { writeOut: async () => {} });
+        const code = await main(['explore', path, ...options], host, '0');
+        if (code > 1) return code;
+        const text = readFileSync(output, 'utf8');
+        const report = decodeJson(text) as FullReport;
+        const wrong = wrongWith(report, boundaries);
+        if (first !== undefined && text !== first) wrong.push('the report is another one than the first');
+        first ??= text;
+        failed ||= wrong.length > 0;
+        const { atOnce, later } = report.report.coverage;
+        const outcomes = report.report.kinds.map(({ outcome, count }) => `${outcome} ${count}`).join(', ');
+        const counts = `${boundaries} boundaries, ${atOnce} at once, ${later} later: ${outcomes}`;
+        process.stdout.write(
+          `${engine}, ${workers} workers: ${counts}${wrong.map((text) => `\n  ${text}`).join('')}\n`,
+        );
+      }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  process.stdout.write(failed ? 'not as it should be\n' : 'the same report each time\n');
+  return failed ? 1 : 0;
+}
+
+function whole(text: string, [least, most]: readonly [number, number]): number | undefined {
+  const value = Number(text);
+  return /^\d{1,7}$/.test(text) && value >= least && value <= most ? value : undefined;
+}
+
+/** @returns the exit code: 0 when every report is the same and complete, 1 when not, 2 for a mistake in the arguments */
+export async function windowCommand(args: readonly string[]): Promise<number> {
+  const refuse = (message: string): number => {
+    process.stderr.write(`${message}\n${USAGE}\n`);
+    return 2;
+  };
+  let values: { boundaries: string; cpus: string };
+  try {
+    ({ values } = parseArgs({
+      args: [...args],
+      options: { boundaries: { type: 'string', default: '20000' }, cpus: { type: 'string', default: '2' } },
+    }));
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+  const boundaries = whole(values.boundaries, [1, 1_000_000]);
+  if (boundaries === undefined) return refuse(`--boundaries ${values.boundaries}: give a number from 1 to 1000000`);
+  const cpus = whole(values.cpus, [1, 8]);
+  if (cpus === undefined) return refuse(`--cpus ${values.cpus}: give a number from 1 to 8`);
+  if (!haveGuests) return refuse('the kernel is not there. Run node scripts/guests.mjs first.');
+  return compareWays(boundaries, cpus);
+}
