@@ -187,8 +187,8 @@ export const MUTANTS: readonly Mutant[] = [
     'tf-a',
   ),
   dispatcher(
-    "=== 'cleared') handler.latch",
-    "!== 'cleared') handler.latch",
+    "signalAtUnregister === 'cleared'",
+    "signalAtUnregister !== 'cleared'",
     'a signal that waits at SDEI_EVENT_UNREGISTER',
   ),
   dispatcher(
