@@ -15,7 +15,11 @@ export type Requirement =
   /** AArch32 at EL0, which this machine does not have. */
   | 'AArch32'
   /** An interrupt that belongs to Secure software. */
-  | 'a Secure interrupt';
+  | 'a Secure interrupt'
+  /** A signal that cannot be taken at once is kept: a choice of the profile. */
+  | 'signals that wait'
+  /** An explicit event that cannot be taken at once is kept: a choice of the profile. */
+  | 'explicit events that wait';
 
 /** All of them. */
 export const REQUIREMENTS: readonly Requirement[] = [
@@ -25,6 +29,8 @@ export const REQUIREMENTS: readonly Requirement[] = [
   'EL2',
   'AArch32',
   'a Secure interrupt',
+  'signals that wait',
+  'explicit events that wait',
 ];
 
 /** One sentence about a dispatcher. */

@@ -3,7 +3,7 @@ import { HostedError } from '../engine/hosted/errors.ts';
 import { Machine } from '../machine/machine.ts';
 import type { MachineOptions } from '../machine/options.ts';
 import type { Snapshot } from '../machine/types.ts';
-import { CaseFailure, type ConformanceCase, type Requirement } from './case.ts';
+import { CaseFailure, type ConformanceCase, type Policy, type Requirement } from './case.ts';
 import type { Target } from './guest.ts';
 import { HOST_PA, HOST_REQUEST } from './layout.ts';
 import { Stage } from './stage.ts';
@@ -71,6 +71,15 @@ function benchOf(implementation: Implementation, cpus: number): Bench {
   return bench;
 }
 
+/** What a dispatcher refuses by the choices of its profile. */
+function refusals({ signalUnready, explicitUnready }: Policy): Implementation['lacks'] {
+  const why = 'this profile refuses what cannot be taken at once';
+  return {
+    ...(signalUnready === 'pending' ? {} : { 'signals that wait': why }),
+    ...(explicitUnready === 'pending' ? {} : { 'explicit events that wait': why }),
+  };
+}
+
 /** Runs one case. */
 export function runCase(c: ConformanceCase, implementation: Implementation): CaseResult {
   const result = (status: CaseStatus, why: string | undefined, steps = 0): CaseResult => ({
@@ -80,8 +89,9 @@ export function runCase(c: ConformanceCase, implementation: Implementation): Cas
     why,
     steps,
   });
-  const lacking = c.needs.find((need) => implementation.lacks[need] !== undefined);
-  if (lacking) return result('SKIP', implementation.lacks[lacking]);
+  const lacks = { ...refusals(implementation.target.policy), ...implementation.lacks };
+  const lacking = c.needs.find((need) => lacks[need] !== undefined);
+  if (lacking) return result('SKIP', lacks[lacking]);
   const bench = benchOf(implementation, c.cpus);
   const { machine, stage } = bench;
   machine.restore(bench.start);

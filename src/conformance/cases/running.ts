@@ -289,7 +289,6 @@ PRIORITY.functions(
     const { privateCritical: critical } = g.target.events;
     return {
       *main() {
-        if (g.target.policy.signalUnready !== 'pending' || g.target.policy.explicitUnready !== 'pending') return;
         yield* g.ready(0, 'handler');
         yield* g.ready(critical!, 'critical');
         yield* g.signal();
@@ -304,7 +303,7 @@ PRIORITY.functions(
       critical: around(g, () => g.expect(3, 'SDEI_EVENT_STATUS', 0)),
     };
   },
-  { needs },
+  { needs: [...needs, 'signals that wait', 'explicit events that wait'] },
 );
 PRIORITY.functions(
   'SDEI_PE_MASK in a normal handler holds a critical event back until SDEI_PE_UNMASK',

@@ -100,38 +100,43 @@ SIGNAL.functions('a signal from inside its own handler runs the handler once mor
   },
 }));
 for (const name of ['SDEI_EVENT_UNREGISTER', 'SDEI_PRIVATE_RESET'] as const) {
-  SIGNAL.functions(`a signal that waits at ${name} is forgotten, or kept for the next registration`, (g) => ({
+  SIGNAL.functions(
+    `a signal that waits at ${name} is forgotten, or kept for the next registration`,
+    (g) => ({
+      *main() {
+        const { signalAtUnregister } = g.target.policy;
+        yield* g.ready(0, 'handler');
+        yield* g.signal();
+        yield* g.expect(0, name, ...(name === 'SDEI_EVENT_UNREGISTER' ? [0] : []));
+        yield* g.ready(0, 'handler');
+        yield* g.unmask();
+        yield* g.settle();
+        yield* g.expectTags(signalAtUnregister === 'cleared' ? [] : [0]);
+      },
+      handler: g.noting(),
+    }),
+    { needs: ['signals that wait'] },
+  );
+}
+SIGNAL.functions(
+  'two signals to a masked PE are one run behind SDEI_PE_UNMASK',
+  (g) => ({
     *main() {
-      const { signalUnready, signalAtUnregister } = g.target.policy;
-      if (signalUnready !== 'pending') return;
       yield* g.ready(0, 'handler');
       yield* g.signal();
-      yield* g.expect(0, name, ...(name === 'SDEI_EVENT_UNREGISTER' ? [0] : []));
-      yield* g.ready(0, 'handler');
+      yield* g.signal();
       yield* g.unmask();
-      yield* g.settle();
-      yield* g.expectTags(signalAtUnregister === 'cleared' ? [] : [0]);
+      yield* g.settle(20);
+      yield* g.expectTags([0]);
     },
     handler: g.noting(),
-  }));
-}
-SIGNAL.functions('two signals to a masked PE are one run behind SDEI_PE_UNMASK', (g) => ({
-  *main() {
-    if (g.target.policy.signalUnready !== 'pending') return;
-    yield* g.ready(0, 'handler');
-    yield* g.signal();
-    yield* g.signal();
-    yield* g.unmask();
-    yield* g.settle(20);
-    yield* g.expectTags([0]);
-  },
-  handler: g.noting(),
-}));
+  }),
+  { needs: ['signals that wait'] },
+);
 SIGNAL.functions(
   'a signal that waits on a masked PE is not taken by another',
   (g) => ({
     *main() {
-      if (g.target.policy.signalUnready !== 'pending') return;
       yield* g.on(1, 'prepare');
       yield* g.ready(0, 'handler');
       yield* g.signal();
@@ -147,5 +152,5 @@ SIGNAL.functions(
     },
     handler: g.noting(({ pe }) => pe),
   }),
-  { cpus: 2 },
+  { cpus: 2, needs: ['signals that wait'] },
 );
