@@ -221,6 +221,7 @@ export class MemoryAccess {
     const writes = t.writable && memory.writesFreely(page, entry);
     this.tag(entry, tagLow, hi, t.readable && !memory.poisoned.has(page));
     this.tag(entry + 2, writes ? tagLow : 0, writes ? hi : 0, writes);
+    memory.entryFilled(entry, hi);
     memory.i32[entry + 4] = (RAM_BASE + page * PAGE_BYTES - (lo & -PAGE_BYTES)) | 0;
   }
   /** The context number for a VA whose high half is given; `low` is the field for VAs with bit 63 clear. */
@@ -377,10 +378,9 @@ export class MemoryAccess {
       return false;
     }
     if (this.debug.watching && this.debug.access(start, sizeBytes, this.s.el, 'write')) return false;
-    const value = this.s.base + PE_DERIVED.slowValue.offset;
-    const from = pa - Number(va - start);
-    this.memory.u8.fill(0, value, value + 16);
-    for (let at = 0; at < sizeBytes; at += 16) this.writeRam(from - this.ramBasePa + at, value, 16);
+    const from = pa - Number(va - start) - this.ramBasePa;
+    if (this.memory.beforeWrite(from, sizeBytes)) this.memory.unwatchTable(from >>> 12, true);
+    this.memory.u8.fill(0, RAM_BASE + from, RAM_BASE + from + sizeBytes);
     const hi = Number(start >> 32n);
     const lo = Number(start & 0xffff_ffffn);
     const how: How = { write: true, needsWrite: true, el: this.s.el, misaligned: false, last: true };

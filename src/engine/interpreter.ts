@@ -28,6 +28,7 @@ import { Regions } from './region/regions.ts';
 import { LEFT_BUDGET, LEFT_FETCH, runLoopModule } from './runloop.ts';
 import { Shapes } from './shapes.ts';
 import { EngineStops, type StopPlaces } from './stops.ts';
+import { inRange, type VaRange } from './tlb.ts';
 
 /** A call from generated code into TypeScript: (PE block, arguments) to result. */
 export type HelperFunction = (cpu: number, ...args: never[]) => number | bigint | undefined;
@@ -132,7 +133,9 @@ export class Interpreter {
     this.memory.observer = {
       codeChanged: (page, offset, size, all) => this.codeChanged(page, offset, size, all),
       // Whether the running page is still mapped must not depend on where grants end.
-      translationsChanged: () => this.requestBoundary(),
+      translationsChanged: (range) => {
+        if (range === undefined || this.runsIn(range)) this.requestBoundary();
+      },
     };
   }
 
@@ -172,6 +175,12 @@ export class Interpreter {
     this.granted = 0;
     i32[budget] = 0;
     return taken;
+  }
+
+  /** The page that runs lies in a range of VAs. */
+  private runsIn(range: VaRange): boolean {
+    const page = (this.current + PE_DERIVED.pageVa.offset) >> 2;
+    return inRange(range, this.memory.i32[page + 1]!, this.memory.i32[page]!);
   }
 
   /** Steps taken in the current grant, the running instruction included. */

@@ -22,6 +22,7 @@ function guestStore(memory: GuestMemory, offset: number, value: number): 'free' 
 function tag(memory: GuestMemory, pe: number, va: number, page: number): void {
   const at = pe * PE_STRIDE_BYTES + DATA_TLB_BASE + ((va >>> 12) & (DATA_TLB_ENTRIES - 1)) * 32;
   expect(memory.writesFreely(page, at >> 2), 'a write tag is only for a page that is written freely').toBe(true);
+  memory.entryFilled(at >> 2, 0);
   memory.view.setBigUint64(at, BigInt(va | 1), true);
   memory.view.setBigUint64(at + 8, BigInt(va | 1), true);
   memory.view.setInt32(at + 16, RAM_BASE + page * PAGE_BYTES - va, true);
@@ -157,13 +158,31 @@ describe('write tags: who is watched is not written behind our back', () => {
     expect(tags(memory, 1, VA0)).toEqual({ read: true, write: false });
   });
 
-  it('a restore drops every translation, of data and of code', () => {
+  it('a restore takes all write tags and leaves what was translated', () => {
     const image = memory.capture();
     guestStore(memory, 0, 5);
     memory.view.setBigUint64(PE_STRIDE_BYTES + EXEC_TLB_BASE, 0x1001n, true);
     memory.restore(image);
-    expect(tags(memory, 0, VA1)).toEqual({ read: false, write: false });
-    expect(memory.view.getBigUint64(PE_STRIDE_BYTES + EXEC_TLB_BASE, true)).toBe(0n);
+    for (const va of [VA0, VA1]) expect(tags(memory, 0, va)).toEqual({ read: true, write: false });
+    expect(memory.view.getBigUint64(PE_STRIDE_BYTES + EXEC_TLB_BASE, true)).toBe(0x1001n);
+    expect(guestStore(memory, 0, 5)).toBe('asked');
+  });
+
+  it.each([
+    ['a descriptor', 1, false],
+    ['many descriptors', 100, false],
+    ['nothing in the table', 0, true],
+  ])('a restore that puts back %s drops what was translated through it', (_what, descriptors, kept) => {
+    memory.write(2 * PAGE_BYTES, new Uint8Array(PAGE_BYTES).fill(3));
+    const image = memory.capture();
+    // The last level for 2 MiB of addresses, VA0 and VA1 among them.
+    const at = 2 * PAGE_BYTES + (VA0 / PAGE_BYTES) * 8;
+    memory.markTable(2, 0, VA0, 12);
+    guestStore(memory, 0, 5);
+    for (let n = 0; n < descriptors; n++) guestStore(memory, at + n * 8, 7);
+    for (const pe of [0, 1]) tag(memory, pe, VA0, 0);
+    memory.restore(image);
+    for (const pe of [0, 1]) expect(tags(memory, pe, VA0).read).toBe(kept);
   });
 });
 
@@ -206,14 +225,18 @@ describe('writes to watched pages', () => {
     expect(changed.at(-1), 'counted anew').toEqual([3, 0, 1, false]);
   });
 
-  it('a restore of a page of code drops its records', () => {
+  it('that a restore undoes are told where something changes, as a whole when that is much', () => {
     memory.write(3 * PAGE_BYTES, Uint8Array.of(1));
     const image = memory.capture();
     memory.write(3 * PAGE_BYTES, Uint8Array.of(2));
     memory.markCode(3);
     memory.markCode(4);
     memory.restore(image);
-    expect(changed).toEqual([[3, 0, PAGE_BYTES, true]]);
+    expect(changed).toEqual([[3, 0, 4, false]]);
+    memory.write(5 * PAGE_BYTES, new Uint8Array(PAGE_BYTES).fill(1));
+    memory.markCode(5);
+    memory.restore(image);
+    expect(changed.slice(1)).toEqual([[5, 0, PAGE_BYTES, true]]);
   });
 
   it('with a reservation are told until it is gone', () => {

@@ -1,9 +1,10 @@
-import { DATA_TLB_BASE, DATA_TLB_ENTRIES, EXEC_TLB_BASE, EXEC_TLB_ENTRIES, PE_STRIDE_BYTES } from '../arch/pestate.ts';
+import { DATA_TLB_BASE, DATA_TLB_ENTRIES, PE_STRIDE_BYTES } from '../arch/pestate.ts';
+import { CHUNK_PAGES, changedWords, PAGE_BYTES, type PageContent, type RamImage, ZERO_PAGE } from './pages.ts';
 import { RAM_BASE, RAM_BYTES_MAX } from './records.ts';
-import { dropRange, nthPart } from './tlb.ts';
+import { nthPart, TlbEntries, type VaRange } from './tlb.ts';
 
-/** Bytes of a page, the unit of tracking; guest granules are multiples of it. */
-export const PAGE_BYTES = 4096;
+export { PAGE_BYTES, type RamImage } from './pages.ts';
+
 /** The page has decoded instructions: a write must undo them. */
 const FLAG_CODE = 1;
 /** A translation table walk read this page: a write may change a cached translation. */
@@ -14,8 +15,6 @@ const FLAG_CLEAN = 4;
 const FLAG_EXCLUSIVE = 8;
 /** Loads from the page meet an error. */
 const FLAG_POISON = 16;
-/** Pages of one chunk of saved content. */
-const CHUNK_PAGES = 256;
 /** Writes into a page of decoded code after which its records are dropped: it is data by now. */
 const CODE_WRITES_MAX = 64;
 
@@ -24,13 +23,6 @@ const MANY = -1;
 /** Writes into a watched table page after which it is watched no longer. */
 const TABLE_WRITES_MAX = 32;
 
-/** Content of a page at some moment; `bytes` is missing while RAM still holds it. */
-export interface PageContent {
-  bytes: Uint8Array | undefined;
-}
-/** RAM at some moment: chunks of 256 pages, shared between moments where nothing changed. */
-export type RamImage = readonly (readonly PageContent[])[];
-
 /** How poison shows when it is read: at once, or later. */
 export type PoisonKind = 'sea' | 'serror';
 
@@ -38,11 +30,11 @@ export type PoisonKind = 'sea' | 'serror';
 export interface MemoryObserver {
   /** Decoded instructions of [offset, offset + size) of a page are stale; `all` drops the page's records. */
   codeChanged(page: number, offset: number, sizeBytes: number, all: boolean): void;
-  /** Cached translations were dropped: whoever runs must look its own page up again. */
-  translationsChanged(): void;
+  /** Cached translations were dropped, of a range or all: whoever runs there must look its own page up again. */
+  translationsChanged(range?: VaRange): void;
 }
 
-const ZERO_PAGE: PageContent = { bytes: new Uint8Array(PAGE_BYTES) };
+const NONE: readonly number[] = [];
 
 /**
  * The one memory of a machine and what is known of each page of guest RAM.
@@ -71,6 +63,7 @@ export class GuestMemory {
   private readonly codeWrites: Uint8Array;
   /** `tagEpoch` at which a write tag for the page was last installed: older means no TLB has one. */
   private readonly tagged: Uint32Array;
+  private readonly entries: TlbEntries;
   /** The TLB entries (as indices of 32-bit words) with that tag, the second one or 0; `MANY` in the first: any. */
   private readonly taggedFirst: Int32Array;
   private readonly taggedSecond: Int32Array;
@@ -97,6 +90,7 @@ export class GuestMemory {
     this.u8 = new Uint8Array(this.memory.buffer);
     this.i32 = new Int32Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);
+    this.entries = new TlbEntries(this.i32, pes);
     const pages = ramBytes / PAGE_BYTES;
     this.flags = new Uint8Array(pages).fill(FLAG_CLEAN);
     this.codeWrites = new Uint8Array(pages);
@@ -118,11 +112,7 @@ export class GuestMemory {
   /** Drops every cached translation of every PE. */
   flushTranslations(): void {
     this.tagEpoch++;
-    for (let pe = 0; pe < this.pes; pe++) {
-      const base = pe * PE_STRIDE_BYTES;
-      this.u8.fill(0, base + DATA_TLB_BASE, base + DATA_TLB_BASE + DATA_TLB_ENTRIES * 32);
-      this.flushExec(pe);
-    }
+    this.entries.dropAll();
     this.observer.translationsChanged();
     // Nothing cached depends on a table any more, so no page needs watching until it is walked again.
     for (const page of this.tablePages) {
@@ -133,8 +123,7 @@ export class GuestMemory {
   }
   /** Drops the exec TLB of one PE. */
   flushExec(pe: number): void {
-    const base = pe * PE_STRIDE_BYTES + EXEC_TLB_BASE;
-    this.u8.fill(0, base, base + EXEC_TLB_ENTRIES * 32);
+    this.entries.dropExec(pe);
   }
   private dropWriteTags(page: number): void {
     if (this.tagged[page] !== this.tagEpoch) return;
@@ -205,13 +194,14 @@ export class GuestMemory {
    * To be called before a write to a watched table page. True when the page is watched no longer: it is written so
    * often that it is data by now, or gets so many new descriptors that to walk it again is cheaper. All that was
    * translated through it is dropped then, and the write that is being made must not be cached as allowed.
+   *
+   * @param cleared - the page is being cleared, so it is something new
    */
-  unwatchTable(page: number): boolean {
-    if (++this.tableWrites[page]! < TABLE_WRITES_MAX) return false;
+  unwatchTable(page: number, cleared = false): boolean {
+    if (++this.tableWrites[page]! < TABLE_WRITES_MAX && !cleared) return false;
     const shift = this.tableShift[page]!;
     if (shift < 12) this.flushTranslations();
     else {
-      this.observer.translationsChanged();
       this.dropMapped(page, 0, shift + 9);
       this.flags[page]! &= ~FLAG_TABLE;
       this.tableShift[page] = 0;
@@ -226,12 +216,13 @@ export class GuestMemory {
     const page = Math.floor(offset / PAGE_BYTES);
     const shift = this.tableShift[page]!;
     if (shift < 12) return this.flushTranslations();
-    this.observer.translationsChanged();
     this.dropMapped(page, (offset % PAGE_BYTES) >> 3, shift);
   }
   /** Drops what is cached for the 2^`bits` bytes that are the nth of those that a table page maps. */
   private dropMapped(page: number, nth: number, bits: number): void {
-    dropRange(this.i32, this.pes, nthPart(this.tableVaHigh[page]!, this.tableVaLow[page]!, nth, bits));
+    const range = nthPart(this.tableVaHigh[page]!, this.tableVaLow[page]!, nth, bits);
+    this.observer.translationsChanged(range);
+    this.entries.dropRange(range);
   }
   /** Notes that a PE that does not run now holds an exclusive reservation in this page. */
   markExclusive(page: number): void {
@@ -273,6 +264,11 @@ export class GuestMemory {
       else this.taggedFirst[page] = MANY;
     }
     return true;
+  }
+
+  /** To be called when a TLB entry is filled, with the high half of its VA. */
+  entryFilled(entry: number, high: number): void {
+    this.entries.filled(entry, high);
   }
 
   // --- access by offset into RAM ---
@@ -346,41 +342,41 @@ export class GuestMemory {
     return this.chunks.slice();
   }
 
-  /** Puts RAM back to an image of this memory; costs what differs. Cached translations are dropped. */
+  /**
+   * Puts RAM back to an image of this memory; costs what differs. What was cached of code and translations stays,
+   * unless it was made from words that change.
+   */
   restore(image: RamImage): void {
-    // A chunk that is the image's own differs in dirty pages only; any other is compared page by page.
-    for (const page of this.dirty) {
-      const index = Math.floor(page / CHUNK_PAGES);
-      const chunk = this.chunks[index]!;
-      if (chunk !== image[index]) continue;
-      const content = chunk[page % CHUNK_PAGES]!;
-      this.putBack(page, content, content, true);
-    }
     const dirty = new Set(this.dirty);
+    for (const { page, bytes } of this.changedSince(image)) this.putBack(page, bytes, dirty.has(page));
     image.forEach((chunk, index) => {
       if (chunk === this.chunks[index]) return;
-      for (let i = 0; i < CHUNK_PAGES; i++) {
-        const page = index * CHUNK_PAGES + i;
-        const now = this.chunks[index]![i]!;
-        if (now === chunk[i] && !dirty.has(page)) continue;
-        this.putBack(page, now, chunk[i]!, dirty.has(page));
-      }
       this.chunks[index] = chunk as PageContent[];
       this.frozen[index] = true;
     });
     this.dirty = [];
-    this.flushTranslations();
+    // Every page is as its saved content now, so no first write may go past `beforeWrite`.
+    this.dropAllWriteTags();
   }
 
-  private putBack(page: number, now: PageContent, then: PageContent, isDirty: boolean): void {
-    if (!isDirty && now.bytes === undefined) now.bytes = this.pageBytes(page).slice();
-    if (then.bytes === undefined) throw new Error(`GuestMemory: page ${page} of the image was lost`);
-    if (this.flags[page]! & FLAG_CODE) {
-      this.flags[page]! &= ~FLAG_CODE;
-      this.observer.codeChanged(page, 0, PAGE_BYTES, true);
-    }
-    this.u8.set(then.bytes, RAM_BASE + page * PAGE_BYTES);
+  private putBack(page: number, then: Uint8Array, isDirty: boolean): void {
+    const now = this.chunks[Math.floor(page / CHUNK_PAGES)]![page % CHUNK_PAGES]!;
+    if (!isDirty) now.bytes ??= this.pageBytes(page).slice();
+    const flags = this.flags[page]!;
+    const changed = flags & (FLAG_CODE | FLAG_TABLE) ? changedWords(this.pageBytes(page), then) : NONE;
+    this.u8.set(then, RAM_BASE + page * PAGE_BYTES);
     this.flags[page]! |= FLAG_CLEAN;
+    if (flags & FLAG_CODE && changed.length > 0) {
+      const all = changed.length >= CODE_WRITES_MAX;
+      if (all) this.flags[page]! &= ~FLAG_CODE;
+      if (all) this.observer.codeChanged(page, 0, PAGE_BYTES, true);
+      else for (const word of changed) this.observer.codeChanged(page, word * 4, 4, false);
+    }
+    if (changed.length >= TABLE_WRITES_MAX && flags & FLAG_TABLE) this.flushTranslations();
+    for (const word of changed) {
+      if (!(this.flags[page]! & FLAG_TABLE)) break;
+      this.descriptorChanged(page * PAGE_BYTES + (word & ~1) * 4);
+    }
   }
 
   /** Pages of an image of this memory that are not known to be all zero, ascending; shared bytes: read only. */
@@ -391,6 +387,23 @@ export class GuestMemory {
         const page = index * CHUNK_PAGES + i;
         yield { page, bytes: content.bytes ?? this.pageBytes(page) };
       }
+    }
+  }
+
+  /** Pages that may differ from those of an image of this memory, with the bytes that they have there: read only. */
+  *changedSince(image: RamImage): Generator<{ readonly page: number; readonly bytes: Uint8Array }> {
+    const saved = (page: number): { page: number; bytes: Uint8Array } => {
+      const { bytes } = image[Math.floor(page / CHUNK_PAGES)]![page % CHUNK_PAGES]!;
+      if (bytes === undefined) throw new Error(`GuestMemory: page ${page} of the image was lost`);
+      return { page, bytes };
+    };
+    for (const page of this.dirty) yield saved(page);
+    const dirty = new Set(this.dirty);
+    for (const [index, chunk] of image.entries()) {
+      const now = this.chunks[index]!;
+      if (chunk === now) continue;
+      for (let i = 0, page = index * CHUNK_PAGES; i < CHUNK_PAGES; i++, page++)
+        if (now[i] !== chunk[i] && !dirty.has(page)) yield saved(page);
     }
   }
 

@@ -24,33 +24,106 @@ export function nthPart(high: number, low: number, nth: number, bits: number): V
   return { high: high + (nth >>> (32 - bits)), low: (low + (nth << bits)) | 0, bits };
 }
 
-/**
- * Drops what the TLBs of `pes` PEs hold for a range, in whatever context. The top byte of an address does not count, it
- * may be a tag.
- */
-export function dropRange(i32: Int32Array, pes: number, { high, low, bits }: VaRange): void {
+/** Whether an address, given as its high half, lies in the lower half of the VA space. */
+const isLower = (high: number): boolean => (high & 0x0080_0000) === 0;
+/** Whether an address, by its halves, lies in a range; the top byte does not count, it may be a tag. */
+export function inRange({ high, low, bits }: VaRange, vaHigh: number, vaLow: number): boolean {
   const lowMask = bits < 32 ? -(1 << bits) : 0;
   const highMask = VA_HIGH_BITS & (bits < 32 ? -1 : -(1 << (bits - 32)));
-  const drop = (at: number): void => {
-    if (((i32[at]! ^ low) & lowMask) | ((i32[at + 1]! ^ high) & highMask)) return;
-    i32[at] = 0;
-    i32[at + 1] = 0;
-  };
-  // Entries are found by the lowest bits of the page number alone.
-  const first = low >>> PAGE_LOG2;
-  const pages = 2 ** (bits - PAGE_LOG2);
-  for (let pe = 0; pe < pes; pe++) {
-    const data = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
-    for (let n = 0; n < Math.min(pages, DATA_TLB_ENTRIES); n++) {
-      const entry = data + ((first + n) & (DATA_TLB_ENTRIES - 1)) * 8;
-      drop(entry);
-      drop(entry + 2);
+  return (((vaLow ^ low) & lowMask) | ((vaHigh ^ high) & highMask)) === 0;
+}
+
+/**
+ * The TLBs as whoever drops translations sees them. An entry is an index of 32-bit words, and so is a tag.
+ *
+ * Kernels take address spaces of processes apart table by table, and what they drop of each is large and holds few
+ * entries. So the data TLB entries for the lower half are listed.
+ */
+export class TlbEntries {
+  private readonly i32: Int32Array;
+  private readonly pes: number;
+  /** By PE: the listed entries' numbers, and for each number whether it is listed. */
+  private readonly lists: readonly number[][];
+  private readonly listed: readonly Uint8Array[];
+
+  constructor(i32: Int32Array, pes: number) {
+    this.i32 = i32;
+    this.pes = pes;
+    this.lists = Array.from({ length: pes }, () => []);
+    this.listed = Array.from({ length: pes }, () => new Uint8Array(DATA_TLB_ENTRIES));
+  }
+
+  /** To be called when a data TLB entry is filled, with the high half of its VA. */
+  filled(entry: number, high: number): void {
+    if (!isLower(high)) return;
+    const pe = Math.floor((entry * 4) / PE_STRIDE_BYTES);
+    const number = (entry - ((pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2)) >> 3;
+    const listed = this.listed[pe]!;
+    if (listed[number]) return;
+    listed[number] = 1;
+    this.lists[pe]!.push(number);
+  }
+
+  /** Empties every TLB. */
+  dropAll(): void {
+    for (let pe = 0; pe < this.pes; pe++) {
+      const data = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
+      this.i32.fill(0, data, data + DATA_TLB_ENTRIES * 8);
+      this.dropExec(pe);
+      this.lists[pe]!.length = 0;
+      this.listed[pe]!.fill(0);
     }
+  }
+  /** Empties the exec TLB of a PE. */
+  dropExec(pe: number): void {
     const exec = (pe * PE_STRIDE_BYTES + EXEC_TLB_BASE) >> 2;
-    for (let n = 0; n < Math.min(pages, EXEC_TLB_ENTRIES); n++) {
-      const entry = exec + ((first + n) & (EXEC_TLB_ENTRIES - 1)) * 8;
-      drop(entry);
-      drop(entry + EXEC_TLB_WAY_BYTES / 4);
+    this.i32.fill(0, exec, exec + EXEC_TLB_ENTRIES * 8);
+  }
+
+  /** Drops what is held for a range, in whatever context. */
+  dropRange(range: VaRange): void {
+    // Entries are found by the lowest bits of the page number alone.
+    const first = range.low >>> PAGE_LOG2;
+    const pages = 2 ** (range.bits - PAGE_LOG2);
+    for (let pe = 0; pe < this.pes; pe++) {
+      const exec = (pe * PE_STRIDE_BYTES + EXEC_TLB_BASE) >> 2;
+      for (let n = 0; n < Math.min(pages, EXEC_TLB_ENTRIES); n++) {
+        const entry = exec + ((first + n) & (EXEC_TLB_ENTRIES - 1)) * 8;
+        this.dropTag(entry, range);
+        this.dropTag(entry + EXEC_TLB_WAY_BYTES / 4, range);
+      }
+      if (isLower(range.high) && pages > this.lists[pe]!.length) {
+        this.dropListed(pe, range);
+        continue;
+      }
+      const data = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
+      for (let n = 0; n < Math.min(pages, DATA_TLB_ENTRIES); n++) {
+        const entry = data + ((first + n) & (DATA_TLB_ENTRIES - 1)) * 8;
+        this.dropTag(entry, range);
+        this.dropTag(entry + 2, range);
+      }
     }
+  }
+  private dropListed(pe: number, range: VaRange): void {
+    const list = this.lists[pe]!;
+    const listed = this.listed[pe]!;
+    const data = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
+    let kept = 0;
+    for (const number of list) {
+      const entry = data + number * 8;
+      this.dropTag(entry, range);
+      this.dropTag(entry + 2, range);
+      if (this.holdsLower(entry) || this.holdsLower(entry + 2)) list[kept++] = number;
+      else listed[number] = 0;
+    }
+    list.length = kept;
+  }
+  private holdsLower(tag: number): boolean {
+    return (this.i32[tag]! | this.i32[tag + 1]!) !== 0 && isLower(this.i32[tag + 1]!);
+  }
+  private dropTag(tag: number, range: VaRange): void {
+    if (!inRange(range, this.i32[tag + 1]!, this.i32[tag]!)) return;
+    this.i32[tag] = 0;
+    this.i32[tag + 1] = 0;
   }
 }
