@@ -12,6 +12,7 @@ import { KEY_HELP } from './keyboard.ts';
 import type { MachineRequest } from './machine-port.ts';
 import { insideOf } from './on/inside.ts';
 import { checkRules, describeGrammar, parseRule } from './on/rule.ts';
+import { ProfileOption } from './profile.ts';
 import { addRasCommand } from './ras.ts';
 import { addReplayCommand } from './replay-report.ts';
 import { EXIT_CODES, EXIT_USAGE, outcomeJson, summaryLine } from './report.ts';
@@ -48,6 +49,7 @@ interface RunFlags extends SourceFlags, TraceFlags, TablesFlags, ErstFlags {
   readonly device: string[];
   readonly digest?: boolean;
   readonly json?: string;
+  readonly profile?: string;
   readonly quiet?: boolean;
 }
 
@@ -176,6 +178,7 @@ async function runCommand(flags: RunFlags, host: Host, command: Command): Promis
   if (flags.json !== undefined) writeJson(host, flags.json, '');
   const traces = traced && new Traces(traced, host, inside && ((address) => inside.symbols.symbolize(address)));
   traces?.attach(machine);
+  const profile = flags.profile !== undefined && inside ? new ProfileOption(flags.profile, host, inside) : undefined;
   const keeping = await Keeping.begin(flags, host, machine);
   const ended = await new Session(port, host, {
     ...options,
@@ -191,6 +194,7 @@ async function runCommand(flags: RunFlags, host: Host, command: Command): Promis
   const outcome = { ...ended, traceRecords: traces?.end().records };
   if (flags.json !== undefined) writeJson(host, flags.json, outcomeJson(outcome));
   if (outcome.digest !== null) host.writeErr(`digest ${outcome.digest}\n`);
+  profile?.end();
   host.writeErr(`${summaryLine(outcome)}\n`);
   for (const line of (await replay?.explain()) ?? []) host.writeErr(`unmaskable: ${line}\n`);
   return outcome.exitCode;
@@ -244,6 +248,7 @@ function buildProgram(host: Host, version: string, done: (exitCode: number) => v
     .option('--watchdog [reset]', 'a watchdog that signals INTID 44 every 10 s; reset: with a second stage that resets')
     .option('--on <RULE>', "'TRIGGER => ACTION[, ACTION]', may be repeated", collect, [])
     .option('--symbols <FILE>', 'ELF file with symbols for pc: and traces, besides those of a Linux kernel itself')
+    .option('--profile <FILE>', 'where steps and host time go: for speedscope.app, or for DevTools as FILE.cpuprofile')
     .option('--digest', 'print the digest of the whole machine at the end')
     .option('--json <FILE>', 'write how the run ended as data')
     .option('--quiet', 'do not print the console')

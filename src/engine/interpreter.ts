@@ -12,6 +12,7 @@ import type { Clause } from '../isa/clause.ts';
 import type { Decoder } from '../isa/decoder.ts';
 import { useHostFloat } from './float/module.ts';
 import { type GuestMemory, PAGE_BYTES } from './memory.ts';
+import type { HostPhase, HostPhases } from './phases.ts';
 import {
   HANDLER_PAGE_END,
   HANDLER_UNDECODED,
@@ -85,6 +86,8 @@ export class Interpreter {
   private readonly pageOf: number[] = [];
   private readonly regions: Regions;
   private readonly stops = new EngineStops();
+  /** Hears what the host does; set while somebody listens. */
+  phases: HostPhases | undefined;
   private decoder: Decoder;
   private nextDecoder: Decoder | undefined;
   private granted = 0;
@@ -97,8 +100,10 @@ export class Interpreter {
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: HANDLERS_MAX + REGIONS_MAX });
     const { host } = options;
     const env: Record<string, WebAssembly.ImportValue> = { memory: this.memory.memory, table: this.table };
-    env.slowLoad = host.slowLoad.bind(host) as WebAssembly.ImportValue;
-    env.slowStore = host.slowStore.bind(host) as WebAssembly.ImportValue;
+    const access: EngineHost['slowLoad'] = (cpu, record, word) => host.slowLoad(cpu, record, word);
+    const store: EngineHost['slowStore'] = (cpu, record, word) => host.slowStore(cpu, record, word);
+    env.slowLoad = this.inPhase('access', access) as WebAssembly.ImportValue;
+    env.slowStore = this.inPhase('access', store) as WebAssembly.ImportValue;
     for (const [name, f] of Object.entries(host.helpers)) env[name] = f as WebAssembly.ImportValue;
     useHostFloat(env);
     env.hot = ((record: number) => options.regions !== false && this.regions.hot(record)) as WebAssembly.ImportValue;
@@ -126,6 +131,7 @@ export class Interpreter {
       table: this.table,
       imports: this.imports,
       ramPage: (records) => this.pageOf[(records - RECORDS_BASE) / RECORD_PAGE_BYTES],
+      phases: () => this.phases,
     });
     this.table.set(HANDLER_UNDECODED, loop.undecoded);
     this.table.set(HANDLER_PAGE_END, loop.pageEnd);
@@ -136,6 +142,23 @@ export class Interpreter {
       translationsChanged: (range) => {
         if (range === undefined || this.runsIn(range)) this.requestBoundary();
       },
+    };
+  }
+
+  /** The same function, its time reported while somebody listens. */
+  private inPhase(
+    phase: HostPhase,
+    f: (a: number, b: number, c: number) => number,
+  ): (a: number, b: number, c: number) => number {
+    return (a, b, c) => {
+      const { phases } = this;
+      if (phases === undefined) return f(a, b, c);
+      phases.begin(phase);
+      try {
+        return f(a, b, c);
+      } finally {
+        phases.end();
+      }
     };
   }
 
@@ -163,7 +186,7 @@ export class Interpreter {
     for (;;) {
       const left = this.runExport(cpu);
       if (left === LEFT_BUDGET) break;
-      if (left !== LEFT_FETCH) this.decodeRun(cpu);
+      if (left !== LEFT_FETCH) this.decodePhase(cpu);
       else if (i32[budget] === 0) break;
       else if (!this.options.host.fetchMiss(cpu)) {
         // The step is the fault. A listener may have ended the grant meanwhile: then it is one longer.
@@ -299,6 +322,11 @@ export class Interpreter {
 
   // --- decoding ---
 
+  private decodePhase(cpu: number): void {
+    this.phases?.begin('decode');
+    this.decodeRun(cpu);
+    this.phases?.end();
+  }
   private decodeRun(cpu: number): void {
     const { view, i32, u8 } = this.memory;
     const pc = view.getUint32(cpu + PE_STATE.PC.offset, true);

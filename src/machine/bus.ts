@@ -1,5 +1,6 @@
 import type { BusPort, BusRead } from '../cpu/ports.ts';
 import type { Device } from '../devices/device.ts';
+import type { HostPhases } from '../engine/phases.ts';
 
 /** A device and where it answers. */
 export interface Mapping {
@@ -24,6 +25,8 @@ export class Bus implements BusPort {
   private last: Mapping | undefined;
   /** Set while somebody listens. */
   hook: MmioHook | undefined;
+  /** Hears when devices are at work; set while somebody listens. */
+  phases: HostPhases | undefined;
 
   /** @throws Error when the range overlaps another: the board is our own. */
   map(basePa: number, device: Device, sizeBytes = device.sizeBytes): void {
@@ -47,7 +50,9 @@ export class Bus implements BusPort {
 
   read(pa: number, sizeBytes: 1 | 2 | 4, pe: number, nonSecure: boolean): BusRead {
     const m = this.find(pa, sizeBytes);
+    this.phases?.begin('devices');
     const value = m ? m.device.read(pa - m.basePa, { sizeBytes, nonSecure, pe }) : 'abort';
+    this.phases?.end();
     this.hook?.({ device: m?.device.name ?? '-', pa, sizeBytes, value, write: false, pe });
     return value;
   }
@@ -55,6 +60,9 @@ export class Bus implements BusPort {
   write(pa: number, sizeBytes: 1 | 2 | 4, value: number, pe: number, nonSecure: boolean): undefined | 'abort' {
     const m = this.find(pa, sizeBytes);
     this.hook?.({ device: m?.device.name ?? '-', pa, sizeBytes, value, write: true, pe });
-    return m ? m.device.write(pa - m.basePa, value, { sizeBytes, nonSecure, pe }) : 'abort';
+    this.phases?.begin('devices');
+    const answer = m ? m.device.write(pa - m.basePa, value, { sizeBytes, nonSecure, pe }) : 'abort';
+    this.phases?.end();
+    return answer;
   }
 }

@@ -2,6 +2,8 @@
 import type { Pe } from '../cpu/pe.ts';
 import type { PlainData } from '../devices/device.ts';
 import type { Interpreter } from '../engine/interpreter.ts';
+import type { HostPhases } from '../engine/phases.ts';
+import type { Bus } from './bus.ts';
 import type { Firmware } from './el3.ts';
 import { type EventQueue, PRIORITY } from './events.ts';
 import { checkSchedule, type Schedule } from './schedule.ts';
@@ -20,11 +22,22 @@ export abstract class RunningMachine extends MachineState {
   inputPossible = false;
   protected abstract override readonly stops: Stops;
   protected abstract readonly engine: Interpreter;
+  abstract readonly bus: Bus;
   protected abstract readonly firmware: Firmware | undefined;
   protected abstract readonly timers: TimerEvents;
   protected abstract readonly scheduler: Scheduler;
   protected abstract readonly events: EventQueue;
   private stopRequested = false;
+
+  /** The PE whose turn it is: the one that took the last step. */
+  get turn(): number {
+    return this.scheduler.turn;
+  }
+  /** Tells a listener what the host's time goes into, from now on; undefined ends it. */
+  watchHost(phases: HostPhases | undefined): void {
+    this.engine.phases = phases;
+    this.bus.phases = phases;
+  }
 
   // --- time ---
 

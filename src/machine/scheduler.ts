@@ -59,6 +59,10 @@ export class Scheduler {
     this.left = 0;
   }
 
+  /** The PE whose turn it is. */
+  get turn(): number {
+    return this.current;
+  }
   /** Steps left in the turn; with one PE turns have no end. */
   get turnLeft(): number {
     return this.pes.length === 1 || this.held !== undefined ? Number.POSITIVE_INFINITY : this.left;

@@ -5,6 +5,7 @@ import type { Decoder } from '../../isa/decoder.ts';
 import { HANDLER_TYPE } from '../emit.ts';
 import { type GuestMemory, PAGE_BYTES } from '../memory.ts';
 import { RAM_BASE, RECORD_BYTES, RECORD_COUNT, RECORD_PAGE_BYTES, REGION_FIRST, REGIONS_MAX } from '../records.ts';
+import type { HostPhases } from '../phases.ts';
 import { ModuleWriter } from '../wasm/binary.ts';
 import { discover } from './discover.ts';
 import { RegionEmitter } from './emit.ts';
@@ -27,6 +28,8 @@ export interface RegionHost {
   readonly imports: WebAssembly.Imports;
   /** RAM page that a page of records stands for, or undefined. */
   ramPage(records: number): number | undefined;
+  /** Hears what the host does, if somebody listens. */
+  phases(): HostPhases | undefined;
 }
 
 /**
@@ -63,19 +66,24 @@ export class Regions {
   }
 
   private compile(records: readonly number[]): void {
+    const phases = this.host.phases();
+    phases?.begin('lift');
     const module = new ModuleWriter();
     const made: { record: number; name: string; code: Uint8Array }[] = [];
     for (const record of records) {
       const code = this.emit(module, record);
       if (code) made.push({ record, name: `r${made.length}`, code });
     }
+    phases?.end();
     if (made.length === 0) return;
     if (this.next + made.length - this.free.length > REGIONS_MAX) this.dropAll();
     for (const { name, code } of made) module.func(name, HANDLER_TYPE, code);
+    phases?.begin('compile');
     const { exports } = new WebAssembly.Instance(
       new WebAssembly.Module(module.finish() as BufferSource),
       this.host.imports,
     );
+    phases?.end();
     for (const { record, name } of made) this.install(record, exports[name]);
     this.compiled += made.length;
   }
