@@ -1,8 +1,10 @@
-// `npm run fuzz:cper [-- --count N --seed N]`: decodes a million mutated records, status blocks and kernel logs (or N): no
-// exception, bounded time, nothing lost.
-import { ensureInstalled } from './checkout.mjs';
+// `npm run fuzz:cper -- [--count N] [--seed N]`
+import { runCommand } from './command.mjs';
 
-ensureInstalled();
-const { importTypeScript } = await import('./transpile.mjs');
-const { fuzzCperCommand } = await importTypeScript('test/tables/fuzz-cper.ts');
-process.exitCode = fuzzCperCommand(process.argv.slice(2));
+await runCommand({
+  usage: `npm run fuzz:cper -- [--count N] [--seed N]
+  decodes a million mutated records, status blocks and kernel logs (or N): no exception, bounded time,
+  nothing lost`,
+  module: 'test/tables/fuzz-cper.ts',
+  run: ({ fuzzCperCommand }, args) => fuzzCperCommand(args),
+});

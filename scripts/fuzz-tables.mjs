@@ -1,8 +1,9 @@
-// `npm run fuzz:tables [-- --count N --seed N]`: decodes a million mutated ACPI tables (or N): no exception, bounded
-// time, nothing lost.
-import { ensureInstalled } from './checkout.mjs';
+// `npm run fuzz:tables -- [--count N] [--seed N]`
+import { runCommand } from './command.mjs';
 
-ensureInstalled();
-const { importTypeScript } = await import('./transpile.mjs');
-const { fuzzTablesCommand } = await importTypeScript('test/tables/fuzz.ts');
-process.exitCode = fuzzTablesCommand(process.argv.slice(2));
+await runCommand({
+  usage: `npm run fuzz:tables -- [--count N] [--seed N]
+  decodes a million mutated ACPI tables (or N): no exception, bounded time, nothing lost`,
+  module: 'test/tables/fuzz.ts',
+  run: ({ fuzzTablesCommand }, args) => fuzzTablesCommand(args),
+});

@@ -1,8 +1,10 @@
-// `npm run fuzz -- [--seconds N] [--seed TEXT] [--only NAME]`: hostile guests, each run whole, in slices with cold
-// translations, compiled, and on the bigint oracle, for N seconds (60 unless told).
-import { ensureInstalled } from './checkout.mjs';
+// `npm run fuzz -- [--seconds N] [--seed TEXT] [--only NAME]`
+import { runCommand } from './command.mjs';
 
-ensureInstalled();
-const { importTypeScript } = await import('./transpile.mjs');
-const { fuzzCommand } = await importTypeScript('test/hostile/command.ts');
-process.exitCode = fuzzCommand(process.argv.slice(2));
+await runCommand({
+  usage: `npm run fuzz -- [--seconds N] [--seed TEXT] [--only NAME]
+  hostile guests, each run whole, in slices with cold translations, compiled, and on the bigint oracle,
+  for N seconds (60 unless told)`,
+  module: 'test/hostile/command.ts',
+  run: ({ fuzzCommand }, args) => fuzzCommand(args),
+});

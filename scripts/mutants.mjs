@@ -1,8 +1,10 @@
-// `npm run mutants -- [--per-clause N] [--cases N] [--clause NAME]... [--seed TEXT]`: clauses with one deliberate mistake each, and
-// which of them the cases of the differential tests do not catch.
-import { ensureInstalled } from './checkout.mjs';
+// `npm run mutants -- [--per-clause N] [--cases N] [--clause NAME]... [--seed TEXT]`
+import { runCommand } from './command.mjs';
 
-ensureInstalled();
-const { importTypeScript } = await import('./transpile.mjs');
-const { mutantsCommand } = await importTypeScript('test/differential/command.ts');
-process.exitCode = mutantsCommand(process.argv.slice(2));
+await runCommand({
+  usage: `npm run mutants -- [--per-clause N] [--cases N] [--clause NAME]... [--seed TEXT]
+  clauses with one deliberate mistake each, and which of them the cases of the differential tests do not
+  catch`,
+  module: 'test/differential/command.ts',
+  run: ({ mutantsCommand }, args) => mutantsCommand(args),
+});

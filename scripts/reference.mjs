@@ -1,7 +1,10 @@
-// `npm run reference`: writes docs/reference from the tables of the sources.
-import { ensureInstalled, ROOT } from './checkout.mjs';
+// `npm run reference`
+import { ROOT } from './checkout.mjs';
+import { runCommand } from './command.mjs';
 
-ensureInstalled();
-const { importTypeScript } = await import('./transpile.mjs');
-const { referenceCommand } = await importTypeScript('test/reference/pages.ts');
-process.exitCode = referenceCommand(ROOT);
+await runCommand({
+  usage: `npm run reference
+  writes docs/reference from the tables of the sources`,
+  module: 'test/reference/pages.ts',
+  run: ({ referenceCommand }) => referenceCommand(ROOT),
+});

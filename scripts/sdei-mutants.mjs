@@ -1,7 +1,10 @@
-// `npm run sdei:mutants`: dispatchers with one mistake each against every case of the conformance suite.
-import { ensureInstalled, ROOT } from './checkout.mjs';
+// `npm run sdei:mutants`
+import { ROOT } from './checkout.mjs';
+import { runCommand } from './command.mjs';
 
-ensureInstalled();
-const { importTypeScript } = await import('./transpile.mjs');
-const { sdeiMutantsCommand } = await importTypeScript('test/conformance/mutants-command.ts');
-process.exitCode = await sdeiMutantsCommand(ROOT);
+await runCommand({
+  usage: `npm run sdei:mutants
+  dispatchers with one mistake each against every case of the conformance suite`,
+  module: 'test/conformance/mutants-command.ts',
+  run: ({ sdeiMutantsCommand }) => sdeiMutantsCommand(ROOT),
+});

@@ -1,13 +1,10 @@
-// `npm run soak:engine -- [--steps N] [--cpus N]`: a long run in which compiled code comes and goes, and the memory that
-// the host has resident on the way.
-import { ensureInstalled } from './checkout.mjs';
+// `npm run soak:engine -- [--steps N] [--cpus N]`
+import { runCommand } from './command.mjs';
 
-ensureInstalled();
-const { importTypeScript } = await import('./transpile.mjs');
-const { engineSoakCommand } = await importTypeScript('test/linux/engine-soak.ts');
-try {
-  process.exitCode = engineSoakCommand(process.argv.slice(2));
-} catch (error) {
-  console.error(`soak:engine: ${error.message}`);
-  process.exitCode = /^ERR_PARSE_ARGS|E_COUNT/.test(error.code ?? '') ? 2 : 1;
-}
+await runCommand({
+  usage: `npm run soak:engine -- [--steps N] [--cpus N]
+  Debian's kernel with processes and kernel modules that come and go, for N steps (2G unless told; e.g. 100G)
+  on 1 to 8 CPUs (1 unless told), and the memory that the host has resident on the way`,
+  module: 'test/linux/engine-soak.ts',
+  run: ({ engineSoakCommand }, args) => engineSoakCommand(args),
+});

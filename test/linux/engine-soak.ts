@@ -5,10 +5,6 @@ import { parseCount } from '../../src/cli/values.ts';
 import { Machine } from '../../src/machine/machine.ts';
 import { guestPath, haveGuests, TROUBLE } from './guest.ts';
 
-const USAGE = `soak:engine: Debian's kernel with processes and kernel modules that come and go, and the memory that takes
-  --steps N   how long, e.g. 100G; default 2G
-  --cpus N    1 to 8; default 1`;
-
 const PARTS = 20;
 const PROMPT = '# \x1b[6n';
 
@@ -65,13 +61,8 @@ export function engineSoakCommand(args: readonly string[]): number {
     options: {
       steps: { type: 'string', default: '2G' },
       cpus: { type: 'string', default: '1' },
-      help: { type: 'boolean' },
     },
   });
-  if (values.help) {
-    console.log(USAGE);
-    return 0;
-  }
   if (!haveGuests) {
     console.error('soak:engine: the guests are not there: run node scripts/guests.mjs');
     return 3;
