@@ -53,6 +53,8 @@ export {
   type HostedVectors,
   type VectorGroup,
 } from './engine/hosted/program.ts';
+export { type HypWatchdog, SdeiHypervisor, type SdeiHypervisorOptions } from './os/hyp-sdei/hypervisor.ts';
+export { type HypMachine, HypOutside, type SavedGuest } from './os/hyp-sdei/outside.ts';
 export { Backtrace } from './os/irqflags/backtrace.ts';
 export { DAIF_CONTEXT, type IrqFlags } from './os/irqflags/flags.ts';
 export {
@@ -79,6 +81,8 @@ export {
   Kernel,
   type KernelFunction,
   type KernelOptions,
+  type ReturnToUserHook,
+  type SerrorHandler,
   type SyncHandler,
 } from './os/kit/kernel.ts';
 export { areaOf } from './os/kit/layout.ts';

@@ -16,6 +16,12 @@ export const haveGuests: boolean = existsSync(join(GUESTS, 'guests.json'));
 /** The PREEMPT_RT kernel is there too. */
 export const haveRtKernel: boolean = haveGuests && existsSync(join(GUESTS, 'guests-rt.json'));
 
+/** The kernels with pseudo-NMIs of `scripts/kernels.mjs`, as `GuestOptions.kernel`. */
+export const NMI_KERNELS = ['Image-nmi-6.1', 'Image-nmi-6.12'] as const;
+/** They are there; else say `node scripts/kernels.mjs`. */
+export const haveNmiKernels: boolean =
+  haveGuests && NMI_KERNELS.every((name) => existsSync(join(GUESTS, `${name.replace('Image', 'kernel')}.json`)));
+
 /** Path of a fetched file: `Image`, `initramfs.cpio`. */
 export const guestPath = (name: string): string => join(GUESTS, name);
 
@@ -33,7 +39,7 @@ export interface GuestOptions {
   readonly cpu: ProfileName;
   readonly cpus?: number;
   /** Default `Image`; `Image-rt` is Debian's PREEMPT_RT kernel. */
-  readonly kernel?: 'Image' | 'Image-rt';
+  readonly kernel?: 'Image' | 'Image-rt' | (typeof NMI_KERNELS)[number];
   /** More archives behind the initramfs; the kernel unpacks one after the other. */
   readonly archives?: readonly Uint8Array[];
   /** Devices and what else the machine is to have. */

@@ -14,13 +14,15 @@ import {
   writeX,
 } from '../../engine/hosted/effects.ts';
 import type { HostedFunction } from '../../engine/hosted/program.ts';
-import { chooseMasking, initialPmr } from '../irqflags/choose.ts';
+import { chooseMasking, initialPmr, verifyMasking } from '../irqflags/choose.ts';
 import type { Kernel } from './kernel.ts';
 import { AREA, areaOf, stackTop } from './layout.ts';
 import { comeUp, SGI, serveWork } from './smp.ts';
 
 /** HCR_EL2: EL1 is AArch64; IRQ, FIQ and SError are EL2's. DDI 0487, "HCR_EL2". */
 const HCR = { RW: 1n << 31n, IMO: 1n << 4n, FMO: 1n << 3n, AMO: 1n << 5n } as const;
+/** A host with VHE takes them by TGE: RW, TGE, E2H. */
+const HCR_VHE = (1n << 31n) | (1n << 27n) | (1n << 34n);
 /** CNTHCTL_EL2: EL1 may use the physical counter and timer. */
 const CNTHCTL_EL1PCTEN_EL1PCEN = 3n;
 const EL1H_MASKED = 0x3c5n;
@@ -132,19 +134,20 @@ function* setUp(kernel: Kernel, pe: number): Hosted {
 }
 /** Stack, vectors, what CPU this is. */
 function* setUpRegisters(kernel: Kernel, pe: number): Hosted {
-  const { el } = kernel.options;
+  const { el, vhe } = kernel.options;
   const area = areaOf(pe);
   yield* writeX(31, stackTop(area, 'thread'));
   yield* msr(`VBAR_EL${el}`, kernel.hosted.vectors('kit'));
   yield* msr(`TPIDR_EL${el}`, area);
   yield* msr('SP_EL0', area + AREA.pe);
-  if (el === 2) yield* msr('HCR_EL2', HCR.RW | HCR.IMO | HCR.FMO | HCR.AMO);
+  if (el === 2) yield* msr('HCR_EL2', vhe ? HCR_VHE : HCR.RW | HCR.IMO | HCR.FMO | HCR.AMO);
 }
 /** Interrupt controller, callbacks of the CPU, interrupts in. */
 function* startCpu(kernel: Kernel, pe: number): Hosted {
   const priority = yield* load(kernel.words.priorityIrq);
   if (pe === 0) yield* kernel.gic.initDistributor(priority);
   const cpu = yield* kernel.here(pe, 'thread');
+  if (pe !== 0) yield* verifyMasking(cpu);
   yield* kernel.gic.initCpu(pe, { priority, pmr: initialPmr(cpu.irq) });
   for (const sgi of Object.values(SGI)) yield* kernel.gic.enable(sgi, pe);
   yield* msrImmediate('DAIFClr', 12);

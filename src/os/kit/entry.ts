@@ -1,17 +1,21 @@
 /** What the vectors lead to: frames, and who deals with an exception. */
 import { type Hosted, lock, mrs, msr, msrImmediate, unlock } from '../../engine/hosted/effects.ts';
 import type { HostedFunction } from '../../engine/hosted/program.ts';
+import { DAIF_CONTEXT } from '../irqflags/flags.ts';
 import { handleAsNmi, nmiByPriority, runNmi } from '../irqflags/nmi.ts';
 import type { Cpu } from './cpu.ts';
 import { type Frame, restoreFrame, saveFrame } from './frame.ts';
 import { INTID_SPURIOUS } from './gic.ts';
-import { DESCRIPTOR_BYTES, type Kernel } from './kernel.ts';
+import { DESCRIPTOR_BYTES, type Kernel, type ReturnToUserHook } from './kernel.ts';
 import { AREA } from './layout.ts';
+import { nmiEnter, nmiExit } from './nesting.ts';
 import { stopHere } from './panic.ts';
 import { SGI, serveCall } from './smp.ts';
 
-/** Exceptions debug and SError in, IRQ and FIQ out. */
-const PROCCTX_NOIRQ = 0xc0n;
+const { PROCCTX, PROCCTX_NOIRQ, ERRCTX } = DAIF_CONTEXT;
+
+/** Rounds of work before a return to EL0: more is a hook whose work does not do what is pending. */
+const ROUNDS_MAX = 1000;
 
 /** Functions of the program that the vectors enter. */
 export function entryFunctions(kernel: Kernel): Record<string, HostedFunction> {
@@ -24,6 +28,7 @@ export function entryFunctions(kernel: Kernel): Record<string, HostedFunction> {
       const pmr = yield* cpu.irq.enter(frame.pa);
       if (frame.overflow) yield* cpu.in('nmi').panic(`kernel stack overflow at ${hex(frame.pc)}`);
       yield* body(cpu, frame, pmr);
+      if (frame.fromEl0 && kernel.returnToUserHooks.length > 0) yield* returnToUser(cpu.in('thread'), frame);
       yield* msrImmediate('DAIFSet', 15);
       yield* cpu.irq.leave(frame.pa);
       yield* restoreFrame(frame, el);
@@ -41,7 +46,7 @@ export function entryFunctions(kernel: Kernel): Record<string, HostedFunction> {
       else yield* handleInterrupt(cpu, frame);
     }),
     kitFiq: unexpected('an FIQ'),
-    kitSerror: unexpected('an SError'),
+    kitSerror: exception(serror),
   };
 }
 
@@ -55,6 +60,35 @@ function* synchronous(cpu: Cpu, frame: Frame, pmr: bigint): Hosted {
   for (const handler of cpu.kernel.syncHandlers) if (yield* handler(own, frame, esr)) return;
   const where = `at ${hex(frame.pc)}, ${cpu.reg('ESR')} ${hex(esr)}, ${cpu.reg('FAR')} ${hex(far)}`;
   yield* own.in('nmi').panic(`unexpected exception ${where}`);
+}
+
+/** As urgent as an NMI: it comes whatever the priority mask is, and only PSTATE.A keeps another one out. */
+function* serror(cpu: Cpu, frame: Frame): Hosted {
+  const esr = yield* mrs(cpu.reg('ESR'));
+  const own = cpu.in('nmi');
+  yield* cpu.irq.daifRestore(ERRCTX);
+  yield* nmiEnter(own);
+  let dealtWith = false;
+  for (const handler of cpu.kernel.serrorHandlers) {
+    dealtWith = yield* handler(own, frame, esr);
+    if (dealtWith) break;
+  }
+  yield* nmiExit(own);
+  if (!dealtWith) yield* own.panic(`an SError at ${hex(frame.pc)}, ${cpu.reg('ESR')} ${hex(esr)}`);
+}
+
+/** Until nothing is pending with everything masked: what comes after that comes out of the program again. */
+function* returnToUser(cpu: Cpu, frame: Frame): Hosted {
+  const { returnToUserHooks: hooks } = cpu.kernel;
+  for (let round = 0; ; round++) {
+    yield* cpu.irq.daifMask();
+    const due: ReturnToUserHook[] = [];
+    for (const hook of hooks) if (yield* hook.pending(cpu)) due.push(hook);
+    if (due.length === 0) return;
+    if (round === ROUNDS_MAX) yield* cpu.panic(`work before the return to ${hex(frame.pc)} never ends`);
+    yield* cpu.irq.daifRestore(PROCCTX);
+    for (const hook of due) yield* hook.work(cpu, frame);
+  }
 }
 
 /** From code that had interrupts in. What the GIC says decides whether it is an NMI. */

@@ -23,6 +23,8 @@ export interface KernelOptions {
   readonly gic?: 2 | 3;
   /** Exception level it runs at; default 1. A kernel for EL1 that is entered at EL2 drops to EL1. */
   readonly el?: 1 | 2;
+  /** At EL2 it is a host: HCR_EL2 has E2H and TGE, and the names of EL1 are EL2's. Default false. */
+  readonly vhe?: boolean;
   /** Instruction that reaches the firmware; default SMC. */
   readonly conduit?: Conduit;
   /** `irqchip.gicv3_pseudo_nmi=1`: interrupts are masked by priority where the GIC can; default false. */
@@ -44,6 +46,18 @@ export interface HotplugCallback {
 }
 /** Handler of a synchronous exception; true when it was dealt with and the frame is to be returned to. */
 export type SyncHandler = (cpu: Cpu, frame: Frame, esr: bigint) => Hosted<boolean>;
+/**
+ * Handler of an SError, which comes as an NMI does, into code that had interrupts out too; `cpu.context` is `nmi`. True
+ * when it was dealt with and the frame is to be returned to.
+ */
+export type SerrorHandler = (cpu: Cpu, frame: Frame, esr: bigint) => Hosted<boolean>;
+/** Work that a program at EL0 waits for. */
+export interface ReturnToUserHook {
+  /** There is some on this CPU. Asked with everything masked, last before the return and after every `work`. */
+  pending(cpu: Cpu): Hosted<boolean>;
+  /** Does it, in the thread of the program with interrupts in, as `frame` is going to be returned to. */
+  work(cpu: Cpu, frame: Frame): Hosted;
+}
 
 /** Hotplug callbacks there is room for. */
 const HOTPLUG_MAX = 16;
@@ -81,6 +95,8 @@ export class Kernel {
   private readonly hotplugs = new Map<string, HotplugCallback>();
   private readonly extra: Record<string, HostedFunction> = {};
   private syncs: SyncHandler[] = [];
+  private readonly serrors: SerrorHandler[] = [];
+  private readonly returns: ReturnToUserHook[] = [];
   private secondary: KernelFunction | undefined;
   /** Per-CPU word: frame of what the innermost NMI interrupted. */
   readonly nmiFrame: bigint = this.perCpus.take('kit.nmiFrame');
@@ -88,12 +104,12 @@ export class Kernel {
 
   /** @throws RangeError for a number of CPUs that cannot be */
   constructor(options: KernelOptions = {}) {
-    const { cpus = 1, gic = 3, el = 1, conduit = 'smc', pseudoNmi = false, rfcMasking = false } = options;
+    const { cpus = 1, gic = 3, el = 1, vhe = false, conduit = 'smc', pseudoNmi = false, rfcMasking = false } = options;
     if (!Number.isInteger(cpus) || cpus < 1 || cpus > KIT_CPUS_MAX)
       throw new RangeError(
         `kernel of ${cpus} CPUs: the kit has room for 1 to ${KIT_CPUS_MAX}. Choose a number of those.`,
       );
-    this.options = { cpus, gic, el, conduit, pseudoNmi, rfcMasking };
+    this.options = { cpus, gic, el, vhe, conduit, pseudoNmi, rfcMasking };
     this.gic = gic === 3 ? GICV3 : GICV2;
     const sizes: Partial<Record<KitWord, bigint>> = {
       installed: BigInt(8 * HOTPLUG_MAX),
@@ -116,7 +132,7 @@ export class Kernel {
   }
   /** INTID of this kernel's timer. */
   get timerIntid(): number {
-    return BOARD.virtualTimerIntid;
+    return this.options.vhe ? BOARD.hypVirtualTimerIntid : BOARD.virtualTimerIntid;
   }
 
   // --- what it does ---
@@ -133,14 +149,28 @@ export class Kernel {
   onSync(handler: SyncHandler): void {
     this.syncs = [...this.syncs, handler];
   }
+  /** Adds a handler of SErrors; they are asked in the order they came, before the kernel panics. */
+  onSerror(handler: SerrorHandler): void {
+    this.serrors.push(handler);
+  }
+  /** Adds what is done before a program at EL0 goes on, whatever interrupted it. */
+  onReturnToUser(hook: ReturnToUserHook): void {
+    this.returns.push(hook);
+  }
   /** A function that CPUs can be asked to run, by name. */
   onCall(name: string, f: CrossCall): void {
     this.calls.set(name, f);
   }
-  /** Callbacks for CPUs that come and go, by name; they do nothing until installed. */
-  onHotplug(name: string, callback: HotplugCallback): void {
+  /**
+   * Callbacks for CPUs that come and go, by name; they do nothing until installed. They run in the order in which they
+   * were declared, and in the opposite order when a CPU goes; one with `first` runs before the others, and after them.
+   */
+  onHotplug(name: string, callback: HotplugCallback, { first = false } = {}): void {
     if (this.hotplugs.size >= HOTPLUG_MAX) throw new RangeError(`hotplug '${name}': there is room for ${HOTPLUG_MAX}.`);
+    const others = [...this.hotplugs];
+    if (first) this.hotplugs.clear();
     this.hotplugs.set(name, callback);
+    if (first) for (const [other, theirs] of others) this.hotplugs.set(other, theirs);
   }
   /** A function at an address as hosted code has it, without a frame or a stack of its own. */
   addFunction(name: string, f: HostedFunction): void {
@@ -158,6 +188,14 @@ export class Kernel {
   /** @internal */
   get syncHandlers(): readonly SyncHandler[] {
     return this.syncs;
+  }
+  /** @internal */
+  get serrorHandlers(): readonly SerrorHandler[] {
+    return this.serrors;
+  }
+  /** @internal */
+  get returnToUserHooks(): readonly ReturnToUserHook[] {
+    return this.returns;
   }
   /** @internal */
   crossCallIndex(name: string): number {
@@ -248,6 +286,8 @@ const KIT_WORDS = [
   /** Priorities that make an ordinary interrupt and an NMI, as the distributor wants them. */
   'priorityIrq',
   'priorityNmi',
+  /** What the CPU that chose the masking found of its GIC; others are to have the same. */
+  'gicConfiguration',
   /** Machine code: the conduit's instruction, and RET. */
   'conduit',
 ] as const;
