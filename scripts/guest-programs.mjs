@@ -1,14 +1,19 @@
 // `node scripts/guest-programs.mjs [FOLDER]`: builds test/guest/programs/*.c as static arm64 programs into a folder
 // (.cache/guest-programs unless told) and runs each under QEMU's user-mode emulation; NAME.expected is what it prints
 // and its exit status.
+// `node scripts/guest-programs.mjs --vmm FILE`: builds test/guest/kvm, the smallest virtual machine monitor with its
+// guest, as one static arm64 program.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ROOT } from './checkout.mjs';
 
 const SOURCES = join(ROOT, 'test', 'guest', 'programs');
+const VMM_SOURCES = join(ROOT, 'test', 'guest', 'kvm');
 const COMPILER = 'aarch64-linux-gnu-gcc';
+const OBJCOPY = 'aarch64-linux-gnu-objcopy';
 const EMULATOR = 'qemu-aarch64';
 // No contraction and no host tuning: the same instructions whatever the compiler's defaults are.
 const OPTIONS = [
@@ -49,7 +54,26 @@ export function expectedResult(path) {
   return { output: stdout, status };
 }
 
+/** Builds the virtual machine monitor, with its guest inside, into a file. */
+export function buildVmm(file) {
+  const folder = mkdtempSync(join(tmpdir(), 'kvm-vmm-'));
+  try {
+    const [elf, bin] = ['guest.elf', 'guest.bin'].map((name) => join(folder, name));
+    const bare = ['-nostdlib', '-static', '-Wl,--build-id=none', '-Wl,-Ttext=0x40000000'];
+    execFileSync(COMPILER, [...bare, '-o', elf, join(VMM_SOURCES, 'guest.S')]);
+    execFileSync(OBJCOPY, ['-O', 'binary', elf, bin]);
+    const options = ['-static', '-O2', '-Wall', '-Wextra', '-Werror', `-DGUEST="${bin}"`];
+    execFileSync(COMPILER, [...options, '-o', file, join(VMM_SOURCES, 'vmm.c')]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  if (process.argv[2] === '--vmm') {
+    buildVmm(resolve(process.argv[3]));
+    process.exit();
+  }
   const folder = resolve(process.argv[2] ?? join(ROOT, '.cache', 'guest-programs'));
   for (const { name, path } of buildGuestPrograms(folder)) {
     const { output, status } = expectedResult(path);

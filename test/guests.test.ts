@@ -13,6 +13,7 @@ const CACHE =
 const FETCHED = [
   ...['Image', 'config', 'busybox', 'modules.cpio', 'guests.json'],
   ...['Image-rt', 'config-rt', 'guests-rt.json'],
+  ...['kexec.cpio', 'guests-kexec.json'],
 ];
 const filled = FETCHED.every((file) => existsSync(join(CACHE, file)));
 
@@ -55,6 +56,9 @@ describe('scripts/guests.mjs', () => {
       expect(found).toMatchObject({ dir, kernelRelease: expect.stringMatching(/^\d.*-arm64$/) });
       expect(readFileSync(found.kernel).toString('latin1', 0x38, 0x3c)).toBe('ARM\x64');
       expect(readFileSync(found.config, 'latin1')).toContain('CONFIG_ARM64=y');
+      const kexec = readFileSync(found.initrdKexec);
+      for (const file of ['bin/busybox', 'bin/kexec', 'lib/ld-linux-aarch64.so.1', 'lib/libc.so.6', 'Image'])
+        expect(kexec.includes(`${file}\0`)).toBe(true);
     });
 
     it('names the PREEMPT_RT kernel too, and asks for it when only that one is missing', () => {

@@ -83,6 +83,7 @@ const FULL: Profile = {
     'FEAT_VMID16',
     'FEAT_PAN2',
     'FEAT_UAO',
+    'FEAT_XNX',
     'FEAT_RAS',
     'FEAT_LRCPC',
   ]),
@@ -122,7 +123,7 @@ export const PROFILES: Readonly<Record<ProfileName, Profile>> = { full: FULL, 'c
 export const PROFILE_NAMES = Object.keys(PROFILES) as readonly ProfileName[];
 
 /** Features of EL2: a processor without EL2 does not have them. */
-const EL2_FEATURES: readonly FeatureName[] = ['FEAT_VHE', 'FEAT_VMID16'];
+const EL2_FEATURES: readonly FeatureName[] = ['FEAT_VHE', 'FEAT_VMID16', 'FEAT_XNX'];
 
 /** The features of a profile's processor that has certain Exception levels. */
 export function implementedFeatures(profile: Profile, { el2 }: ImplementedEls): ReadonlySet<FeatureName> {
@@ -171,12 +172,17 @@ function mmfr0(profile: Profile, { el3 }: ImplementedEls): Fields {
 }
 
 function mmfr1(features: ReadonlySet<FeatureName>): Fields {
-  return { VMIDBits: features.has('FEAT_VMID16') ? 2 : 0, VH: features.has('FEAT_VHE') ? 1 : 0 };
+  return {
+    VMIDBits: features.has('FEAT_VMID16') ? 2 : 0,
+    VH: features.has('FEAT_VHE') ? 1 : 0,
+    XNX: features.has('FEAT_XNX') ? 1 : 0,
+  };
 }
 
-function dfr0({ features }: Profile): Fields {
+function dfr0({ features }: Profile, implemented: ReadonlySet<FeatureName>): Fields {
   return {
-    DebugVer: 6,
+    // 7: with the context breakpoints of FEAT_VHE.
+    DebugVer: implemented.has('FEAT_VHE') ? 7 : 6,
     PMUVer: features.has('FEAT_PMUv3') ? 1 : 0,
     BRPs: BREAKPOINT_COUNT - 1,
     WRPs: WATCHPOINT_COUNT - 1,
@@ -196,7 +202,7 @@ export function idRegisters(profile: Profile, els: ImplementedEls): ReadonlyMap<
   return new Map<string, bigint>([
     ['MIDR_EL1', profile.midr],
     ['ID_AA64PFR0_EL1', idRegister('ID_AA64PFR0_EL1', pfr0(profile, els))],
-    ['ID_AA64DFR0_EL1', idRegister('ID_AA64DFR0_EL1', dfr0(profile))],
+    ['ID_AA64DFR0_EL1', idRegister('ID_AA64DFR0_EL1', dfr0(profile, features))],
     ['ID_AA64ISAR0_EL1', idRegister('ID_AA64ISAR0_EL1', isar0(profile))],
     ['ID_AA64ISAR1_EL1', idRegister('ID_AA64ISAR1_EL1', { LRCPC: features.has('FEAT_LRCPC') ? 1 : 0 })],
     ['ID_AA64MMFR0_EL1', idRegister('ID_AA64MMFR0_EL1', mmfr0(profile, els))],

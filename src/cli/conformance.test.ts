@@ -51,6 +51,11 @@ describe('unmaskable conformance', () => {
       '# PASS 1, FAIL 0, SKIP 0, XFAIL 0',
     ]);
     expect((await at('--el3', 'off'))[0]).toContain('client EL1, HVC');
+    expect(await at('--dispatcher', 'hypervisor', '--profile', 'tf-a')).toEqual([
+      "# hypervisor's dispatcher, profile tf-a, version 1.0, client EL1, HVC",
+      'PASS: SDEI_VERSION gives the version, with bit 63 clear',
+      '# PASS 1, FAIL 0, SKIP 0, XFAIL 0',
+    ]);
   });
 
   it('--list prints every sentence with its group and runs none', async () => {
@@ -111,6 +116,9 @@ describe('unmaskable conformance', () => {
     [['--firmware', 'image', '--load', '0x1000'], /--load '0x1000': give a multiple of 4 from 0x40100000/],
     [['--load', '0x40800000'], /--load, --entry, --without: they are about an image/],
     [['--firmware', 'image', '--without', 'luck'], /--without 'luck': no such value/],
+    [['--dispatcher', 'kvm'], /--dispatcher 'kvm': no such value\. Known: firmware, hypervisor\./],
+    [['--dispatcher', 'hypervisor', '--el2'], /--dispatcher hypervisor with --el2: its client is a guest, at EL1/],
+    [['--dispatcher', 'hypervisor', '--firmware', 'image'], /--dispatcher hypervisor with --firmware/],
   ])('refuses %j with exit 2 and one line', async (args, message) => {
     const { host, code, lines } = await conformance(...args);
     expect([code, lines]).toEqual([2, []]);

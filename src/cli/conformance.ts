@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { type ConformanceCase, REQUIREMENTS, type Requirement } from '../conformance/case.ts';
 import { FIRMWARE_PA, FIRMWARE_PA_END, FIRMWARE_PA_MIN, firmwareUnderTest } from '../conformance/firmware.ts';
+import { hypervisorDispatcher } from '../conformance/hypervisor.ts';
 import { junit, resultLine, totals, totalsLine } from '../conformance/report.ts';
 import { type CaseResult, type Implementation, runCase } from '../conformance/runner.ts';
 import { CASES, ownDispatcher } from '../conformance/suite.ts';
@@ -17,6 +18,7 @@ interface ConformanceFlags {
   readonly sdeiVersion: string;
   readonly el2?: boolean;
   readonly el3: string;
+  readonly dispatcher: string;
   readonly firmware?: string;
   readonly load?: string;
   readonly entry?: string;
@@ -29,11 +31,15 @@ interface ConformanceFlags {
 
 const HELP = `
 Lines are PASS, FAIL, SKIP or XFAIL, a colon, and the sentence; behind it in parentheses why it did not pass.
-Without --firmware the dispatcher of this program is tested, with it an image in its place: every PE starts in it at
-EL3 with the MMU off, X0 being where PE 0 is to go on, Non-secure, at the client's Exception level.
+Without --firmware the dispatcher of this program's firmware is tested, or with --dispatcher hypervisor that which a
+hypervisor at EL2 has for its guest, the cases being the guest. With --firmware it is an image in its place: every PE
+starts in it at EL3 with the MMU off, X0 being where PE 0 is to go on, Non-secure, at the client's Exception level.
 
 Exit codes:
   0 no FAIL   1 at least one   2 usage or unreadable input`;
+
+/** Whose dispatcher is tested when no image is given. */
+const DISPATCHERS = ['firmware', 'hypervisor'] as const;
 
 /** One dispatcher, and what it is called in reports. */
 interface Subject {
@@ -92,6 +98,13 @@ function subjects(flags: ConformanceFlags, host: Host): Subject[] {
   const refuse = (what: string): never => {
     throw new UsageError('E_CONFORMANCE', what);
   };
+  const inGuest = known('--dispatcher', flags.dispatcher, DISPATCHERS) === 'hypervisor';
+  if (inGuest && el2)
+    refuse('--dispatcher hypervisor with --el2: its client is a guest, at EL1. Leave out one of them.');
+  if (inGuest && flags.firmware !== undefined)
+    refuse(
+      '--dispatcher hypervisor with --firmware: it is this program that has the hypervisor. Leave out one of them.',
+    );
   if (flags.firmware === undefined) {
     if (addrPa !== undefined || entryPa !== undefined || without.length > 0)
       refuse('--load, --entry, --without: they are about an image. Give it with --firmware, or leave them out.');
@@ -109,9 +122,12 @@ function subjects(flags: ConformanceFlags, host: Host): Subject[] {
   return profiles.map((one) => {
     const made = bytes
       ? firmwareUnderTest({ bytes, addrPa, entryPa, profile: one, version, el2, without })
-      : ownDispatcher({ profile: one, version, el2, el3 });
+      : inGuest
+        ? hypervisorDispatcher({ profile: one, version, el3 })
+        : ownDispatcher({ profile: one, version, el2, el3 });
     const { clientEl, conduit } = made.target;
-    const label = `${flags.firmware ?? 'own dispatcher'}, profile ${one}, version ${version}, client EL${clientEl}`;
+    const own = inGuest ? "hypervisor's dispatcher" : 'own dispatcher';
+    const label = `${flags.firmware ?? own}, profile ${one}, version ${version}, client EL${clientEl}`;
     return { label: `${label}, ${conduit.toUpperCase()}`, implementation: { ...made, expectedFailures } };
   });
 }
@@ -176,6 +192,7 @@ export function addConformanceCommand(program: Command, host: Host, done: (exitC
     .description('put the sentences of a conformance suite to an SDEI dispatcher')
     .option('--profile <NAME>', 'where dispatchers differ: spec, tf-a, or all for one after the other', 'spec')
     .option('--sdei-version <VERSION>', 'version it reports: 1.0 or 1.1', '1.0')
+    .option('--dispatcher <WHOSE>', "whose dispatcher: firmware, or hypervisor for a guest's", 'firmware')
     .option('--el2', 'the machine has EL2, which then is the client')
     .option('--el3 <ON>', 'EL3 and two security states: on or off', 'on')
     .option('--firmware <FILE>', 'an image of machine code for EL3 instead of the dispatcher of this program')

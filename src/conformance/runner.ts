@@ -1,5 +1,6 @@
 /** Runs conformance cases, each from the start of a machine. */
 import { HostedError } from '../engine/hosted/errors.ts';
+import type { HostedProgram, HostedSource } from '../engine/hosted/program.ts';
 import { Machine } from '../machine/machine.ts';
 import type { MachineOptions } from '../machine/options.ts';
 import type { Snapshot } from '../machine/types.ts';
@@ -33,10 +34,26 @@ export interface Implementation {
    * client's Exception level. Without it the machine's own firmware is tested.
    */
   readonly install?: (machine: Machine, entry: bigint) => void;
+  /** A dispatcher in hosted code, which starts the cases at their function `boot`; otherwise they start by themselves. */
+  readonly hosted?: (cpus: number) => HostedDispatcher;
+  /** Steps after which a case is given up; default `CASE_STEPS_MAX`. */
+  readonly stepsMax?: number;
   /** Called before a case runs; for mutants and traces. */
   readonly prepare?: (machine: Machine) => void;
   /** Sentences known not to hold, with the reason. */
   readonly expectedFailures?: ReadonlyMap<string, string>;
+}
+
+/** A dispatcher in hosted code, and what cases ask of it from outside. */
+export interface HostedDispatcher {
+  /** Function with which PE 0 starts. */
+  readonly entry: string;
+  /** The program of the dispatcher and the cases together. */
+  program(source: HostedSource): HostedProgram;
+  /** Raises an explicit event. */
+  raise(machine: Machine, event: number, pe: number): void;
+  /** An interrupt becomes one that is not the client's. */
+  withhold(machine: Machine, intid: number): void;
 }
 
 /** Steps after which a case is given up. */
@@ -47,6 +64,7 @@ interface Bench {
   readonly machine: Machine;
   readonly stage: Stage;
   readonly start: Snapshot;
+  readonly hosted: HostedDispatcher | undefined;
 }
 
 /** Machines are made once for each number of PEs: most cases are over in a hundredth of the time that takes. */
@@ -57,16 +75,17 @@ function benchOf(implementation: Implementation, cpus: number): Bench {
   BENCHES.set(implementation, benches);
   const found = benches.get(cpus);
   if (found) return found;
-  const stage = new Stage(implementation.target, cpus);
+  const hosted = implementation.hosted?.(cpus);
+  const stage = new Stage(implementation.target, cpus, hosted && ((source) => hosted.program(source)));
   const machine = Machine.create({
     memoryBytes: 16 * 2 ** 20,
     ...implementation.machine,
     cpus,
     hosted: stage.program,
-    ...(implementation.install ? {} : { entry: 'boot' }),
+    ...(implementation.install ? {} : { entry: hosted?.entry ?? 'boot' }),
   });
   implementation.install?.(machine, stage.program.address('boot'));
-  const bench = { machine, stage, start: machine.snapshot() };
+  const bench = { machine, stage, start: machine.snapshot(), hosted };
   benches.set(cpus, bench);
   return bench;
 }
@@ -110,14 +129,15 @@ export function runCase(c: ConformanceCase, implementation: Implementation): Cas
 }
 
 /** Runs a case to its end, through resets that it asks for; why it failed, or undefined. */
-function drive({ machine, stage }: Bench, { install }: Implementation): string | undefined {
+function drive({ machine, stage, hosted }: Bench, implementation: Implementation): string | undefined {
+  const { install, stepsMax = CASE_STEPS_MAX } = implementation;
   let passed = false;
   const look = (): boolean => {
     if (machine.readMemory(HOST_PA, 1)[0] === 0) return false;
-    passed = request(machine);
+    passed = request(machine, hosted);
     return passed;
   };
-  const run = () => machine.runUntil(look, { steps: Math.max(CASE_STEPS_MAX - machine.steps, 0) }).reason;
+  const run = () => machine.runUntil(look, { steps: Math.max(stepsMax - machine.steps, 0) }).reason;
   try {
     let reason = run();
     while (reason === 'reset') {
@@ -127,7 +147,7 @@ function drive({ machine, stage }: Bench, { install }: Implementation): string |
     }
     if (passed) return undefined;
     const where = stage.named(whereabouts(machine));
-    if (reason === 'limit') return `it did not end within ${CASE_STEPS_MAX} steps: ${where}`;
+    if (reason === 'limit') return `it did not end within ${stepsMax} steps: ${where}`;
     if (reason === 'idle') return `nothing can happen any more: ${where}`;
     return `the machine ended by ${reason}`;
   } catch (error) {
@@ -144,7 +164,7 @@ function whereabouts(machine: Machine): string {
 }
 
 /** Does what the guest asks; true when the case is over. */
-function request(machine: Machine): boolean {
+function request(machine: Machine, hosted: HostedDispatcher | undefined): boolean {
   const view = new DataView(machine.readMemory(HOST_PA, 40).slice().buffer);
   const word = (n: number): number => Number(view.getBigUint64(8 * n, true));
   const operation = view.getBigUint64(0, true);
@@ -152,8 +172,13 @@ function request(machine: Machine): boolean {
   const [a, b, c, delaySteps] = [word(1), word(2), word(3), word(4)];
   const act = (): void => {
     if (operation === HOST_REQUEST.LINE) machine.gic.set(a, b !== 0, { pe: c });
-    else if (operation === HOST_REQUEST.RAISE) machine.sdei.signal(a, { pe: b });
-    else if (operation === HOST_REQUEST.SECURE) machine.gic.firmware.take(a, b, SECURE_PRIORITY);
+    else if (operation === HOST_REQUEST.RAISE) {
+      if (hosted) hosted.raise(machine, a, b);
+      else machine.sdei.signal(a, { pe: b });
+    } else if (operation === HOST_REQUEST.SECURE) {
+      if (hosted) hosted.withhold(machine, a);
+      else machine.gic.firmware.take(a, b, SECURE_PRIORITY);
+    }
   };
   if (delaySteps === 0) act();
   else machine.at(machine.steps + delaySteps, act);

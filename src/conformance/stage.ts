@@ -3,7 +3,7 @@
  * functions are those of the case that is on stage.
  */
 import { become, type Hosted, load, msr, smc, store, writeX } from '../engine/hosted/effects.ts';
-import { type HostedFunction, HostedProgram } from '../engine/hosted/program.ts';
+import { type HostedFunction, HostedProgram, type HostedSource } from '../engine/hosted/program.ts';
 import { CaseFailure, type ConformanceCase } from './case.ts';
 import { GICD_PA, GICR_SGI_PA, Guest, type Target } from './guest.ts';
 import { HOST_PA, HOST_REQUEST, SERVANT_BYTES, SERVANT_PA, STACKS_PA } from './layout.ts';
@@ -21,8 +21,11 @@ export class Stage {
   private names: readonly string[] = [];
   private own: Readonly<Record<string, HostedFunction>> = {};
 
-  /** @param cpus - PEs of the machines it is for; each case finds them all on */
-  constructor(target: Target, cpus: number) {
+  /**
+   * @param cpus - PEs of the machines it is for; each case finds them all on
+   * @param make - makes the program, when there is more in it than the cases
+   */
+  constructor(target: Target, cpus: number, make = (source: HostedSource) => new HostedProgram(source)) {
     this.guest = new Guest(target, (name) => this.at(name));
     const slots = Array.from({ length: SLOTS }, (_, n): [string, HostedFunction] => [
       `slot${n}`,
@@ -31,7 +34,7 @@ export class Stage {
     const functions = { ...frame(this.guest, cpus, (name) => this.own[name]), ...Object.fromEntries(slots) };
     const group = { sync: 'sync', irq: 'irq', fiq: 'other', serror: 'other' };
     const vectors = { vectors: { currentSp0: group, currentSpx: group, lower64: group } };
-    this.program = new HostedProgram({ functions, vectors });
+    this.program = make({ functions, vectors });
     this.guest.vectors = this.program.vectors('vectors');
   }
 

@@ -45,8 +45,8 @@ export const FREE_INTERRUPTS = {
   freeSpis: [100, 101, 102, 103, 104, 105, 106, 107, 108, 109],
 } as const;
 
-/** Events with interrupts of their own, which the default dispatcher does not have. */
-const STATIC_EVENTS: readonly SdeiEvent[] = [
+/** Events of the suite with interrupts of their own, which the default dispatcher does not have. */
+export const STATIC_EVENTS: readonly SdeiEvent[] = [
   { number: 4000, type: 'private', priority: 'critical', interrupt: 22 },
   { number: 4001, type: 'shared', priority: 'critical', interrupt: 120 },
 ];

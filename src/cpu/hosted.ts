@@ -53,6 +53,11 @@ export class HostedCode {
   readonly activations: Activations;
   private readonly helpers: Helpers[] = [];
   private readonly waits = new Map<number, LockWait>();
+  /**
+   * The instruction in whose place the current step is taken, as far as a syndrome describes it: a load or store of X0.
+   * 0 for others.
+   */
+  standsFor = 0;
 
   constructor(program: HostedProgram) {
     this.program = program;
@@ -85,8 +90,13 @@ export class HostedCode {
       s.pc = activation.entry.lr;
       return;
     }
-    const pc = s.pc;
+    const { pc, el } = s;
+    this.standsFor = instructionOf(asked);
     const verdict = this.act(pe, activation, asked);
+    this.standsFor = 0;
+    // What a hypervisor is to carry out in the place of its guest it finds in X0, as it would leave a result there.
+    if (verdict === 'away' && el < 2 && s.el === 2 && (asked.op === 'store' || asked.op === 'msr'))
+      s.setX(0, BigInt.asUintN(64, asked.value));
     if (verdict === 'away' || verdict === 'again') return;
     if (verdict === 'over') return this.activations.end(activation);
     activation.completed(verdict.result);
@@ -353,6 +363,14 @@ type MemoryEffect = Extract<
 
 const GIVES_VALUE: ReadonlySet<string> = new Set(['load', 'mrs', 'readX', 'atomic', 'storeExclusive']);
 
+/** LDR and STR (immediate, unsigned offset) of X0, by bytes. */
+const LOADS: Readonly<Record<AccessBytes, number>> = { 1: 0x3940_0000, 2: 0x7940_0000, 4: 0xb940_0000, 8: 0xf940_0000 };
+const LOAD_BIT = 0x0040_0000;
+
+function instructionOf(e: Effect): number {
+  if (e.op === 'load' && !e.exclusive) return LOADS[e.bytes];
+  return e.op === 'store' ? (LOADS[e.bytes] & ~LOAD_BIT) >>> 0 : 0;
+}
 function slot(a: Activation, n: number): number {
   if (!Number.isInteger(n) || n < 0 || n > 31) throw a.error('E_HOSTED_EFFECT', `register X${n}: there are 0 to 30.`);
   return n === 31 ? SLOT_SP : n;

@@ -126,7 +126,7 @@ export class Mmu {
   private secondStage(request: TranslationRequest): Translation {
     const r = this.result;
     const ipa = r.pa;
-    const t = this.stage2.walk(ipa);
+    const t = this.stage2.walk(ipa, request.el);
     if (t.fault >= 0) return this.refuse(ipa, t.fault);
     r.pa = t.pa;
     r.readable &&= t.readable;
@@ -148,7 +148,7 @@ export class Mmu {
    * not from Device memory.
    */
   private descriptorPa(ipa: number): number {
-    const t = this.stage2.walk(ipa);
+    const t = this.stage2.walk(ipa, 1);
     const protectedWalk = t.fault < 0 && t.memAttr < 4 && (effectiveHcr(this.s) & HCR.PTW) !== 0;
     const code = t.fault >= 0 ? t.fault : !t.readable || protectedWalk ? fsc('Permission', this.stage2.level) : -1;
     if (code < 0) return t.pa;

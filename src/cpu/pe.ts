@@ -268,8 +268,10 @@ export class Pe {
     const t = this.mmu.translate(Number(pc >> 32n), Number(pc & 0xffff_ffffn), request);
     return t.fault >= 0 || this.mmu.ramPage(t.pa) < 0 ? undefined : t.pa;
   }
-  /** The instruction at PC, or 0 when it cannot be read. */
+  /** The instruction at PC, or the one in whose place hosted code takes a step; 0 when it cannot be read. */
   instructionWord(): number {
+    const { hosted } = this.parts;
+    if (hosted && isHosted(this.s.pc)) return hosted.standsFor;
     const pa = this.instructionPa();
     return pa === undefined ? 0 : this.s.view.getUint32(RAM_BASE + (pa - this.parts.ramBasePa), true);
   }

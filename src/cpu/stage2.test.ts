@@ -123,9 +123,11 @@ describe('stage 2 against an independent walker', () => {
         // Stage 1 is off, so the VA is the IPA; beyond the physical size it is stage 1's own fault.
         if (ipa >> BigInt(paBits) !== 0n) continue;
         for (const access of ['read', 'write', 'fetch'] as const) {
-          const request = { ipa, access, vtcr, vttbr, paBits, granulesKib: granules, read: readFrom(machine) };
+          const el = (round & 1) as 0 | 1;
+          const how = { el, xnx: cpu === 'full', paBits, granulesKib: granules };
+          const request = { ipa, access, vtcr, vttbr, ...how, read: readFrom(machine) };
           const there = walkStage2(request);
-          const here = ask(machine, ipa, access, round & 1);
+          const here = ask(machine, ipa, access, el);
           const label = `round ${round} ipa ${ipa.toString(16)} vtcr ${vtcr.toString(16)} vttbr ${vttbr.toString(16)}`;
           if ('fault' in there) {
             expect(here.fault, label).toBe(codeOf(there) | STAGE_2);
@@ -179,7 +181,7 @@ describe('stage 2 against an independent walker', () => {
       for (const access of ['read', 'write', 'fetch'] as const) {
         const el = rng.pick([0, 1] as const);
         const stage2 = (ipa: bigint, kind: typeof access): Stage2Answer =>
-          walkStage2({ ipa, access: kind, vtcr, vttbr: l1, paBits: 48, granulesKib: [4], read });
+          walkStage2({ ipa, access: kind, el, xnx: true, vtcr, vttbr: l1, paBits: 48, granulesKib: [4], read });
         let refused: { code: number; ipa: bigint } | undefined;
         const one = walk({
           ...{ va: 0x345n, access, el, pan: false, sctlr: 1n, tcr, ttbr0: 0n, ttbr1: 0n, mair: MAIR, paBits: 48 },
@@ -210,6 +212,26 @@ describe('stage 2 against an independent walker', () => {
       }
     }
     expect([...seen].sort()).toEqual(['4 2', '4 on a walk', 'c 1', 'c 2', 'c on a walk', 'translated'].sort());
+  });
+});
+
+describe('XN of stage 2', () => {
+  const leaves = [0n, 1n, 2n, 3n].map((xn) => (xn << 53n) | 0x4c0n | (15n << 2n) | 3n);
+  /** Exception levels at which each of the four pages may be executed. */
+  const executable = (cpu: ProfileName): string[] => {
+    const machine = guestOf(cpu);
+    const [l2, l3] = [TABLES, TABLES + 0x1000n];
+    putDoubleword(machine, l2, l3 | 3n);
+    for (const [n, leaf] of leaves.entries()) putDoubleword(machine, l3 + BigInt(n) * 8n, RAM | leaf);
+    machine.writeRegister(0, 'VTCR_EL2', RW | 34n | (5n << 16n));
+    machine.writeRegister(0, 'VTTBR_EL2', l2);
+    return leaves.map((_, n) =>
+      [0, 1].filter((el) => ask(machine, BigInt(n) * 0x1000n, 'fetch', el).fault < 0).join(' '),
+    );
+  };
+  it('says for EL0 and EL1 apart with FEAT_XNX, and for both together without', () => {
+    expect(executable('full')).toEqual(['0 1', '0', '', '1']);
+    expect(executable('cortex-a57')).toEqual(['0 1', '0 1', '', '']);
   });
 });
 

@@ -21,7 +21,11 @@ const VTTBR_EL2 = sysregOffset('VTTBR_EL2');
 const HCR_EL2 = sysregOffset('HCR_EL2');
 
 /** Bits of a stage 2 leaf. */
-const LEAF = { READ: 1 << 6, WRITE: 1 << 7, AF: 1 << 10, XN_HIGH: 1 << 22 } as const;
+const LEAF = { READ: 1 << 6, WRITE: 1 << 7, AF: 1 << 10 } as const;
+/** XN[1:0] of a leaf are bits 54:53. */
+const XN_HIGH_SHIFT = 21;
+/** Exception levels that may execute, as bits, by XN[1:0]: with FEAT_XNX, and without, where XN[0] means nothing. */
+const EXECUTABLE = { xnx: [0b11, 0b01, 0, 0b10], xn: [0b11, 0b11, 0, 0] } as const;
 /** Tables that may be concatenated at the first level, as bits. */
 const CONCATENATED_BITS_MAX = 4;
 /** Fewest bits of an IPA: VTCR_EL2.T0SZ is at most 39 without FEAT_TTST. */
@@ -34,6 +38,7 @@ export interface Stage2Result {
   pa: number;
   readable: boolean;
   writable: boolean;
+  /** At the Exception level that the walk was asked for. */
   executable: boolean;
   /** MemAttr of the descriptor, 4 bits, and SH. */
   memAttr: number;
@@ -46,12 +51,23 @@ interface Controls extends Lookups {
   readonly base: number;
 }
 
+/** A descriptor at which a walk ends. */
+interface Leaf {
+  readonly c: Controls;
+  readonly level: number;
+  readonly shift: number;
+  readonly low: number;
+  readonly high: number;
+  readonly el: number;
+}
+
 /** Walks the tables that VTTBR_EL2 names. Like stage 1 it is a function of registers and memory alone. */
 export class Stage2 {
   private readonly s: PeState;
   private readonly memory: GuestMemory;
   private readonly ramPage: (pa: number) => number;
   private readonly ramBasePa: number;
+  private readonly executable: readonly number[];
   private known: Controls | undefined;
   private on: boolean | undefined;
   /** Level of the descriptor that the last walk ended at: for a Permission fault. */
@@ -71,6 +87,7 @@ export class Stage2 {
     this.memory = memory;
     this.ramBasePa = ramBasePa;
     this.ramPage = ramPage;
+    this.executable = EXECUTABLE[s.profile.features.has('FEAT_XNX') ? 'xnx' : 'xn'];
   }
 
   /** Forgets what was derived from HCR_EL2, VTCR_EL2 and VTTBR_EL2; to be called when one of them changed. */
@@ -90,10 +107,10 @@ export class Stage2 {
   }
 
   /**
-   * Translates an IPA below 2^52; what is allowed there is the caller's to check. The result is reused by the next
-   * call.
+   * Translates an IPA below 2^52 for EL0 or EL1; what is allowed there is the caller's to check. The result is reused
+   * by the next call.
    */
-  walk(ipa: number): Stage2Result {
+  walk(ipa: number, el: number): Stage2Result {
     const c = (this.known ??= this.controls());
     const r = this.result;
     r.fault = -1;
@@ -116,13 +133,13 @@ export class Stage2 {
       const isTable = (low & 2) !== 0 && level < 3;
       const isLeaf = level === 3 ? (low & 2) !== 0 : (low & 2) === 0 && blockAllowed(g, level);
       if (!(low & 1) || (!isTable && !isLeaf)) return this.fail(fsc('Translation', level));
-      if (!isTable) return this.leaf(c, level, shift, low, high, lo);
+      if (!isTable) return this.leaf({ c, level, shift, low, high, el }, lo);
       table = (high & 0xffff) * TWO32 + ((low & -(1 << g)) >>> 0);
       if (table >= c.outputLimit) return this.fail(fsc('AddressSize', level));
     }
   }
 
-  private leaf(c: Controls, level: number, shift: number, low: number, high: number, lo: number): Stage2Result {
+  private leaf({ c, level, shift, low, high, el }: Leaf, lo: number): Stage2Result {
     const r = this.result;
     const within = (1 << shift) - 1;
     r.pa = (high & 0xffff) * TWO32 + (((low & ~within) | (lo & within)) >>> 0);
@@ -130,8 +147,7 @@ export class Stage2 {
     if (!(low & LEAF.AF)) return this.fail(fsc('AccessFlag', level));
     r.readable = (low & LEAF.READ) !== 0;
     r.writable = (low & LEAF.WRITE) !== 0;
-    // Without FEAT_XNX bit 53 means nothing.
-    r.executable = !(high & LEAF.XN_HIGH);
+    r.executable = ((this.executable[(high >>> XN_HIGH_SHIFT) & 3]! >> el) & 1) === 1;
     r.memAttr = (low >>> 2) & 15;
     r.shareability = (low >>> 8) & 3;
     this.level = level;

@@ -49,9 +49,14 @@ export function buildGic(options: CheckedOptions, pes: readonly Pe[], bus: Bus, 
   const securityStates = els.el3 ? 2 : 1;
   const signal = (pe: number, irq: boolean, fiq: boolean): void => pes[pe]!.setInterruptLines(irq, fiq);
   if (options.gic === 2) {
-    const gic = new Gicv2({ report, signal }, { pes: cpus, securityStates });
+    const signalVirtual = (pe: number, irq: boolean, fiq: boolean): void => pes[pe]!.setVirtualLines(irq, fiq);
+    const gic = new Gicv2({ report, signal, signalVirtual }, { pes: cpus, securityStates, virtualization: els.el2 });
     bus.map(Number(VIRT_MEMORY_MAP.gicd.basePa), gic.distributor);
     bus.map(Number(VIRT_MEMORY_MAP.gicc.basePa), gic.cpuInterfaces);
+    if (gic.virtual) {
+      bus.map(Number(VIRT_MEMORY_MAP.gich.basePa), gic.virtual.gich);
+      bus.map(Number(VIRT_MEMORY_MAP.gicv.basePa), gic.virtual.gicv);
+    }
     return gic;
   }
   const gic = new Gicv3(

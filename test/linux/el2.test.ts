@@ -7,11 +7,23 @@ import { cutUp, numbers, TIMEOUT_MS } from './suite.ts';
 const CUTS = 40;
 
 describe.skipIf(!haveGuests || !haveCompiler).each([
-  ['full', 2, 'VHE mode initialized successfully', 'detected: Virtualization Host Extensions'],
-  ['cortex-a57', 1, 'Hyp mode initialized successfully', 'All CPU(s) started at EL2'],
+  [
+    'full',
+    2,
+    'VHE mode initialized successfully',
+    'detected: Virtualization Host Extensions',
+    'sdei: SDEIv1.0 (0x0) detected in firmware.',
+  ],
+  [
+    'cortex-a57',
+    1,
+    'Hyp mode initialized successfully',
+    'All CPU(s) started at EL2',
+    'sdei: Failed to get SDEI version',
+  ],
 ] as const)(
   "Debian's kernel at EL2 on '%s' with %i CPUs (needs scripts/guests.mjs to have run, and the cross compiler)",
-  (cpu, cpus, kvm, line) => {
+  (cpu, cpus, kvm, line, sdei) => {
     let guest: LinuxGuest;
     let shell: Snapshot;
     let bootText = '';
@@ -37,6 +49,12 @@ describe.skipIf(!haveGuests || !haveCompiler).each([
       expect(bootText).toContain(`kvm [1]: ${kvm}`);
       expect(bootText).not.toMatch(TROUBLE);
       expect(guest.reports).toEqual([]);
+    });
+
+    it('is the client of SDEI as a host; without VHE, at EL1, it is refused, says so and gives up', () => {
+      expect(bootText).toContain(sdei);
+      const { pes } = guest.machine.sdei.state();
+      expect(pes.map(({ masked }) => masked)).toEqual(pes.map(() => cpu !== 'full'));
     });
 
     it('runs at EL2 as a host, or at EL1 with a stub above', { timeout: TIMEOUT_MS }, () => {

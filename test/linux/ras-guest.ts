@@ -46,7 +46,7 @@ export class RasGuest extends LinuxGuest {
   constructor(
     machine: MachineOptions = {},
     cpus = 1,
-    more: { readonly victim?: boolean; readonly modules?: boolean } = {},
+    more: { readonly victim?: boolean; readonly modules?: boolean; readonly archives?: readonly Uint8Array[] } = {},
   ) {
     const programs = more.victim
       ? [
@@ -57,7 +57,12 @@ export class RasGuest extends LinuxGuest {
         ]
       : [];
     const modules = more.modules ? [readFileSync(guestPath('modules.cpio'))] : [];
-    super({ cpu: 'full', cpus, machine: { tables: 'acpi', ...machine }, archives: [...modules, ...programs] });
+    super({
+      cpu: 'full',
+      cpus,
+      machine: { tables: 'acpi', ...machine },
+      archives: [...modules, ...programs, ...(more.archives ?? [])],
+    });
     this.machine.ras.on((what: RasHappening, serial, source) => {
       this.ways.push(`${serial} ${what} ${source?.id ?? '-'}`);
     });

@@ -1,6 +1,7 @@
 import { FW_CFG_REGS } from '../../src/devices/fw-cfg.ts';
 import { GED_REGS } from '../../src/devices/ged.ts';
 import { GICC_REGS, GICD_REGS as GICV2_GICD_REGS } from '../../src/devices/gicv2/maps.ts';
+import { GICH_REGS, GICV_REGS } from '../../src/devices/gicv2/virtual-maps.ts';
 import { GITS_REGS } from '../../src/devices/gicv3/its/regs.ts';
 import { GICD_REGS, GICR_REGS } from '../../src/devices/gicv3/maps.ts';
 import { PL011_REGS } from '../../src/devices/pl011.regs.ts';
@@ -58,6 +59,18 @@ export const DEVICES: readonly Documented[] = [
     source: 'src/devices/gicv2/gicv2.ts',
     region: MAP.gicc,
     maps: [GICC_REGS],
+  },
+  {
+    title: 'GICv2 virtual interface control (options `gic: 2` and `el2: true`)',
+    source: 'src/devices/gicv2/gicv2.ts',
+    region: MAP.gich,
+    maps: [GICH_REGS],
+  },
+  {
+    title: 'GICv2 virtual CPU interface (options `gic: 2` and `el2: true`)',
+    source: 'src/devices/gicv2/gicv2.ts',
+    region: MAP.gicv,
+    maps: [GICV_REGS],
   },
   {
     title: 'PL011 UART',

@@ -17,10 +17,16 @@ export interface DebugContext {
   readonly els: ImplementedEls;
   /** CONTEXTIDR_EL1, unsigned 32 bits. */
   readonly contextId: number;
+  /** CONTEXTIDR_EL2; undefined where EL2 does not count: at EL3, and while it is disabled or without FEAT_VHE. */
+  readonly contextId2: number | undefined;
+  /** EL2 with HCR_EL2.E2H = 1, or EL0 with TGE = 1 as well. */
+  readonly inHost: boolean;
   /** VTTBR_EL2.VMID, or undefined where EL2 does not count: at EL2, EL3, and while it is disabled. */
   readonly vmid: number | undefined;
   /** Bits of a VMID that count: 8 or 16 of them. */
   readonly vmidMask: number;
+  /** FEAT_VHE is implemented. */
+  readonly vhe: boolean;
 }
 
 /** Bits 48:0: what addresses are compared in. */
@@ -58,17 +64,44 @@ export function levelMatches(control: number, el: number, c: DebugContext): bool
   return (all & (el === 1 ? 1 : 2)) !== 0;
 }
 
-/** Type of a breakpoint, DBGBCR_EL1.BT. */
-const BT = { ADDRESS: 0, LINKED: 1, CONTEXT: 2, VMID: 8 } as const;
+/** Type of a breakpoint, DBGBCR_EL1.BT, without its bit 0. */
+const BT = { ADDRESS: 0, LINKED: 1 } as const;
+
+/** What a context type compares: the low word of the value, and its high word. */
+interface ContextType {
+  /** The current Context ID (CONTEXTIDR_EL2 of a host, else CONTEXTIDR_EL1), or CONTEXTIDR_EL1 outside a host. */
+  readonly low?: 'current' | 'EL1';
+  readonly high?: 'VMID' | 'EL2';
+  /** Reserved without FEAT_VHE. */
+  readonly vhe?: true;
+}
+/** DDI 0487, "DBGBCR<n>_EL1", BT, by BT[3:1]. */
+const CONTEXT_TYPES: readonly (ContextType | undefined)[] = [
+  undefined,
+  { low: 'current' },
+  undefined,
+  { low: 'EL1', vhe: true },
+  { high: 'VMID' },
+  { low: 'EL1', high: 'VMID' },
+  { high: 'EL2', vhe: true },
+  { low: 'EL1', high: 'EL2', vhe: true },
+];
+
+function lowMatches(which: 'current' | 'EL1', id: number, c: DebugContext): boolean {
+  if (c.inHost) return which === 'current' && id === c.contextId2;
+  return c.el <= 1 && id === c.contextId;
+}
 
 /**
- * What the comparator holds besides an address: true when Context ID and VMID, as far as it names them, are current.
+ * What the comparator holds besides an address: true when Context IDs and VMID, as far as it names them, are current.
  */
 function contextValueMatches({ value, control }: Comparator, c: DebugContext): boolean {
-  const type = field(control, 20, 4) & ~BT.LINKED;
-  if (type !== BT.CONTEXT && type !== BT.VMID && type !== (BT.CONTEXT | BT.VMID)) return false;
-  if (type & BT.CONTEXT && (c.el > 1 || Number(value & 0xffff_ffffn) !== c.contextId)) return false;
-  return !(type & BT.VMID) || c.vmid === Number((value >> 32n) & BigInt(c.vmidMask));
+  const type = CONTEXT_TYPES[field(control, 21, 3)];
+  if (!type || (type.vhe && !c.vhe)) return false;
+  if (type.low && !lowMatches(type.low, Number(value & 0xffff_ffffn), c)) return false;
+  const high = Number(value >> 32n);
+  if (type.high === 'VMID') return c.vmid === (high & c.vmidMask);
+  return type.high === undefined || c.contextId2 === high;
 }
 
 /**

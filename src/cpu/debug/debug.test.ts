@@ -231,6 +231,39 @@ describe('hardware breakpoints', () => {
     expect([run(5, 0x55), run(5, 0x56), run(3, 0x55)]).toEqual([EC.BREAK, EC.SVC, EC.SVC]);
   });
 
+  it('of a host compare CONTEXTIDR_EL2: at EL2 with E2H, and at the EL0 that is its own', () => {
+    const E2H_TGE = (1n << 34n) | (1n << 31n) | (1n << 27n);
+    const source = (type: number, hcr: bigint, contextId2: number, level: 0 | 2) => `
+        adr     x0, vectors
+        msr     VBAR_EL2, x0
+        ${UNLOCK}
+        ${set('HCR_EL2', hcr)}${set('MDCR_EL2', 1 << 8)}isb
+        ${set('CONTEXTIDR_EL2', contextId2)}${set('DBGBVR5_EL1', 0x77_0000_0077n)}
+        ${set('DBGBCR5_EL1', 1 | (1 << 13) | (3 << 1) | (type << 20))}
+        adr     x0, go
+        msr     ELR_EL2, x0
+        ${set('SPSR_EL2', level === 2 ? 9 : 0)}${set('MDSCR_EL1', MDE | KDE)}
+        eret
+go:     svc     #0
+${vectors('mrs x20, ESR_EL2\n mrs x21, ELR_EL2\n b done')}`;
+    const run = (...args: Parameters<typeof source>) =>
+      seen(new BareMetal(source(...args), { el2: true }).run()).ec & ~1n;
+    const [CURRENT, EL1, EL2, FULL] = [2, 6, 12, 14];
+    const [HIT, NOT] = [EC.BREAK, EC.SVC & ~1n];
+    const table = [CURRENT, EL1, EL2, FULL].map((type) => [
+      run(type, E2H_TGE, 0x77, 2),
+      run(type, E2H_TGE, 0x78, 2),
+      run(type, E2H_TGE, 0x77, 0),
+      run(type, 1n << 31n, 0x77, 2),
+    ]);
+    expect(table).toEqual([
+      [HIT, NOT, HIT, NOT],
+      [NOT, NOT, NOT, NOT],
+      [HIT, NOT, HIT, HIT],
+      [NOT, NOT, NOT, NOT],
+    ]);
+  });
+
   it('at EL1 need KDE and a clear PSTATE.D', () => {
     const source = (mdscr: number, clear: number) => `
         adr     x0, vectors

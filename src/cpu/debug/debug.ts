@@ -15,7 +15,7 @@ import type { Exceptions } from '../exceptions.ts';
 import type { InstructionEnd } from '../pmu-counters.ts';
 import { el2Enabled } from '../routing.ts';
 import { type PeState, sysregOffset } from '../state.ts';
-import { isHost } from '../vhe.ts';
+import { isE2h, isHost } from '../vhe.ts';
 import {
   breakpointScope,
   type Comparator,
@@ -154,12 +154,17 @@ export class Debug {
   private context(): DebugContext {
     const { s } = this;
     const secure = secureAt(s, s.el);
+    const vhe = s.els.el2 && s.profile.features.has('FEAT_VHE');
     const guest = s.el < 2 && el2Enabled({ el2: s.els.el2, secure });
     return {
       el: s.el,
       secure,
       els: s.els,
-      contextId: s.sysLow(isHost(s) ? CONTEXTIDR_EL2 : CONTEXTIDR_EL1) >>> 0,
+      vhe,
+      contextId: s.sysLow(CONTEXTIDR_EL1) >>> 0,
+      contextId2:
+        vhe && s.el < 3 && el2Enabled({ el2: s.els.el2, secure }) ? s.sysLow(CONTEXTIDR_EL2) >>> 0 : undefined,
+      inHost: s.el === 2 ? isE2h(s) : s.el === 0 && isHost(s),
       vmidMask: vmidMask(s),
       vmid: guest && !isHost(s) ? (s.sysHigh(VTTBR_EL2) >>> 16) & vmidMask(s) : undefined,
     };

@@ -10,6 +10,8 @@ export interface Gicv2Host {
   readonly report: Report;
   /** Called when, and only when, the IRQ or FIQ input of a PE changed. */
   readonly signal: (pe: number, irq: boolean, fiq: boolean) => void;
+  /** The same of the virtual IRQ and FIQ; never called without virtualization. */
+  readonly signalVirtual?: (pe: number, irq: boolean, fiq: boolean) => void;
 }
 
 /** How the GIC is built. */
@@ -20,6 +22,8 @@ export interface Gicv2Options {
   readonly securityStates: 1 | 2;
   /** Number of SPIs, a multiple of 32 up to 960. Default 224. */
   readonly spis?: number;
+  /** With GICH and GICV: list registers for a hypervisor at EL2. Default false. */
+  readonly virtualization?: boolean;
 }
 
 /** First INTID of the SPIs. */

@@ -6,6 +6,7 @@ import { Gicv2Core, type Gicv2Host, type Gicv2Options, PRIORITY_MASK, SPI_FIRST 
 import { CpuInterfaces } from './cpu-interface.ts';
 import { Distributor } from './distributor.ts';
 import { GICC_CTLR } from './maps.ts';
+import { Gicv2Virtual } from './virtual.ts';
 
 /*
  * What a hostile guest can do here, and what stops it.
@@ -21,9 +22,13 @@ import { GICC_CTLR } from './maps.ts';
  * Memory is fixed at construction; every loop runs over PEs (at most 8), words (at most 31) or the bits of one word.
  */
 
+/** The PPI that tells a hypervisor of its list registers, as Arm recommends. */
+const MAINTENANCE_INTID = 25;
+
 /**
- * A GICv2: distributor and CPU interfaces as two frames on the bus, with or without the Security Extensions. Not
- * modelled: virtualization (GICH, GICV), the bypass signals, message-based interrupts.
+ * A GICv2: distributor and CPU interfaces as two frames on the bus, with or without the Security Extensions; with the
+ * Virtualization Extensions two frames more. Not modelled: the bypass signals, message-based interrupts, the alias
+ * frames of GICH by which a PE reaches those of others.
  *
  * @see IHI 0048, "Arm Generic Interrupt Controller Architecture Specification, Architecture version 2.0"
  */
@@ -32,6 +37,8 @@ export class Gicv2 implements Gic {
   readonly distributor: Device;
   /** The CPU interfaces' frame, 8 KiB: each PE finds its own there. */
   readonly cpuInterfaces: Device;
+  /** The frames of the virtual interfaces, where there are any. */
+  readonly virtual: Gicv2Virtual | undefined;
   readonly firmware: FirmwareInterrupts;
   readonly #core: Gicv2Core;
 
@@ -39,7 +46,19 @@ export class Gicv2 implements Gic {
     this.#core = new Gicv2Core(host, options);
     this.distributor = new Distributor(this.#core);
     this.cpuInterfaces = new CpuInterfaces(this.#core);
+    this.virtual = options.virtualization ? this.#virtual(host, this.#core) : undefined;
     this.firmware = this.#firmwareInterrupts(this.#core);
+  }
+
+  #virtual({ report, signalVirtual = () => {} }: Gicv2Host, core: Gicv2Core): Gicv2Virtual {
+    return new Gicv2Virtual(core.pes, {
+      report,
+      signalVirtual,
+      maintenance: (pe, level) => core.setLine(MAINTENANCE_INTID, level, pe),
+      deactivate: (pe, intid) => {
+        if (core.exists(intid)) core.deactivate(intid, pe);
+      },
+    });
   }
 
   /**
@@ -114,6 +133,7 @@ export class Gicv2 implements Gic {
     if (only !== undefined) {
       core.cpus[only].reset();
       core.control[only] = 0;
+      this.virtual?.resetPe(only);
     }
     if (core.securityStates === 2) {
       const banks = only === undefined ? [core.spis, ...core.privates] : [core.privates[only]];
@@ -136,6 +156,7 @@ export class Gicv2 implements Gic {
     return {
       distributor: this.distributor.state(),
       cpuInterfaces: this.cpuInterfaces.state(),
+      ...(this.virtual ? { virtual: this.virtual.state() } : {}),
       signalled: Array.from(this.#core.signalled),
     };
   }
@@ -150,6 +171,7 @@ export class Gicv2 implements Gic {
     const from = section(state, 'gicv2');
     this.cpuInterfaces.load(from.cpuInterfaces);
     this.distributor.load(from.distributor);
+    this.virtual?.load(from.virtual ?? null);
     numbers(from, 'signalled', core.pes).forEach((told, pe) => {
       core.scan(pe);
       core.signalled[pe] = told;
@@ -159,6 +181,7 @@ export class Gicv2 implements Gic {
 
   /** Power-on reset: all registers, and all wires low until their devices say otherwise. */
   reset(): void {
+    this.virtual?.reset();
     this.#core.resetRegisters();
     this.#core.updateAll();
   }

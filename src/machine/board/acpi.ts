@@ -58,7 +58,7 @@ function fadt({ psciConduit }: VirtAcpiOptions, dsdtPa: bigint): Uint8Array {
 }
 
 function madt({ pes, gic = 3, its = true, el2 }: VirtAcpiOptions): Uint8Array {
-  const { gicd, gicc, gicr, gits } = VIRT_MEMORY_MAP;
+  const { gicd, gicc, gich, gicv, gicr, gits } = VIRT_MEMORY_MAP;
   const processors = Array.from(
     { length: pes },
     (_, pe): MadtEntryInput => ({
@@ -68,7 +68,8 @@ function madt({ pes, gic = 3, its = true, el2 }: VirtAcpiOptions): Uint8Array {
       flags: bits(GICC_FLAGS.enabled),
       performanceInterruptGsiv: VIRT_INTIDS.PMU,
       physicalBaseAddress: gic === 2 ? gicc.basePa : 0n,
-      vgicMaintenanceInterrupt: el2 && gic === 3 ? VIRT_INTIDS.GIC_MAINTENANCE : 0,
+      ...(el2 && gic === 2 ? { gicv: gicv.basePa, gich: gich.basePa } : {}),
+      vgicMaintenanceInterrupt: el2 ? VIRT_INTIDS.GIC_MAINTENANCE : 0,
       mpidr: virtAffinity(pe),
     }),
   );

@@ -20,6 +20,8 @@ export const VIRT_MEMORY_MAP = {
   flash1: region(0x0400_0000n, 0x0400_0000),
   gicd: region(0x0800_0000n, 0x0001_0000),
   gicc: region(0x0801_0000n, 0x0001_0000),
+  gich: region(0x0803_0000n, 0x1_0000),
+  gicv: region(0x0804_0000n, 0x1_0000),
   gits: region(0x0808_0000n, 0x0002_0000),
   gicr: region(0x080a_0000n, 0x00f6_0000),
   pl011: region(0x0900_0000n, 0x1000),
@@ -181,12 +183,14 @@ function itsNode(): FdtNode {
 }
 
 function gicNode({ gic = 3, its = true, el2 = false }: VirtDeviceTreeOptions): FdtNode {
+  const { gicd, gicc, gich, gicv } = VIRT_MEMORY_MAP;
   if (gic === 2) {
     return fdtNode('intc@8000000', {
       compatible: 'arm,cortex-a15-gic',
-      reg: dtReg(VIRT_MEMORY_MAP.gicd, VIRT_MEMORY_MAP.gicc),
+      reg: el2 ? dtReg(gicd, gicc, gich, gicv) : dtReg(gicd, gicc),
       'interrupt-controller': true,
       '#interrupt-cells': 3,
+      ...(el2 ? { interrupts: cells(...dtInterrupt(VIRT_INTIDS.GIC_MAINTENANCE)) } : {}),
       '#address-cells': 2,
       '#size-cells': 2,
       ranges: true,

@@ -1,8 +1,8 @@
 /**
  * Stage 2 of a translation in bigint, slow and plain: written from the architecture, not from `src/cpu`.
  *
- * DDI 0487, "The AArch64 Virtual Memory System Architecture": VMSAv8-64, stage 2, 48-bit addresses, without FEAT_XNX
- * and hardware update of descriptors.
+ * DDI 0487, "The AArch64 Virtual Memory System Architecture": VMSAv8-64, stage 2, 48-bit addresses, without hardware
+ * update of descriptors.
  */
 import type { WalkFault } from './walker.ts';
 
@@ -10,6 +10,9 @@ import type { WalkFault } from './walker.ts';
 export interface Stage2Request {
   readonly ipa: bigint;
   readonly access: 'read' | 'write' | 'fetch';
+  readonly el: 0 | 1;
+  /** FEAT_XNX is implemented. */
+  readonly xnx: boolean;
   readonly vtcr: bigint;
   readonly vttbr: bigint;
   readonly paBits: number;
@@ -73,11 +76,21 @@ export function walkStage2(r: Stage2Request): Stage2Answer {
   }
 }
 
+/** What XN[1:0] permits: DDI 0487, "Stage 2 Execute-never". */
+function executable({ xnx, el }: Stage2Request, xn: bigint): boolean {
+  if (!xnx) return xn < 2n;
+  return [true, el === 0, false, el === 1][Number(xn)]!;
+}
+
 function leaf(r: Stage2Request, descriptor: bigint, level: number, lsb: number, outputBits: number): Stage2Answer {
   const output = bits(descriptor, 47, lsb) << BigInt(lsb);
   if (output >> BigInt(outputBits) !== 0n) return { fault: 'AddressSize', level };
   if (!bit(descriptor, 10)) return { fault: 'AccessFlag', level };
-  const allowed = { read: bit(descriptor, 6), write: bit(descriptor, 7), fetch: !bit(descriptor, 54) };
+  const allowed = {
+    read: bit(descriptor, 6),
+    write: bit(descriptor, 7),
+    fetch: executable(r, bits(descriptor, 54, 53)),
+  };
   if (!allowed[r.access]) return { fault: 'Permission', level };
   return {
     pa: output | bits(r.ipa, lsb - 1, 0),
