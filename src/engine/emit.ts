@@ -4,7 +4,7 @@ import { type Emission, IP, type ShapeLayout } from './emit/emission.ts';
 import { emitFlags } from './emit/flags.ts';
 import { emitFloat, emitFloatLane } from './emit/float.ts';
 import { emitFloatLanes, type FloatLanes, findFloatLanes } from './emit/float-lanes.ts';
-import { emitLoad, emitStore } from './emit/memory.ts';
+import { emitLoad, emitPairLoad, emitStore } from './emit/memory.ts';
 import { emitOperator } from './emit/operators.ts';
 import { emitState, pushImmediate, pushPc } from './emit/registers.ts';
 import { RECORD_BYTES } from './records.ts';
@@ -44,6 +44,8 @@ export class HandlerEmitter implements Emission {
   private readonly locals = new Map<number, number>();
   private lanes: FloatLanes | undefined;
   private readonly floats = new Map<number, number>();
+  /** Loads of 16 bytes of which the halves are wanted: locals of both. */
+  private readonly pairs = new Map<number, readonly [number, number]>();
   private readonly uses = new Map<number, Uses>();
   private readonly home = new Map<number, Block>();
 
@@ -107,7 +109,7 @@ export class HandlerEmitter implements Emission {
       this.expression(node);
     } else {
       this.effect(node);
-      if (node.ty === 'none' || this.floats.has(node.id)) return;
+      if (node.ty === 'none' || this.floats.has(node.id) || this.pairs.has(node.id)) return;
       if (!uses) {
         this.code.op(OP.drop);
         return;
@@ -161,17 +163,43 @@ export class HandlerEmitter implements Emission {
       case 'pc':
         pushPc(this);
         return;
+      case 'vlane': {
+        const halves = this.pairs.get(node.args[0]!.id);
+        if (!halves) return emitOperator(this, node);
+        c.get(halves[node.index]!);
+        return;
+      }
       default:
         if (!emitFlags(this, node) && !emitFloatLane(this, node)) emitOperator(this, node);
     }
   }
 
+  /** Whether a load of two general-purpose registers at once. */
+  private isPair(node: IrNode & { readonly op: 'load' }): boolean {
+    if (node.access.bytes !== 16) return false;
+    const { body } = this.fragment;
+    const both = body.filter((n) => n.op === 'setx').length >= 2 && !body.some((n) => n.op === 'if' && n.ty !== 'none');
+    return both && everyUse(body, node, (n) => n.op === 'vlane' && n.lane === 64);
+  }
+
   /** Writes a node with an effect. */
   protected effect(node: IrNode): void {
     if (emitState(this, node) || emitControl(this, node)) return;
-    if (node.op === 'load') emitLoad(this, node.args[0]!, node.access, node.ty as ValType);
+    if (node.op === 'load' && this.isPair(node))
+      this.pairs.set(node.id, emitPairLoad(this, node.args[0]!, node.access));
+    else if (node.op === 'load') emitLoad(this, node.args[0]!, node.access, node.ty as ValType);
     else if (node.op === 'store') emitStore(this, node.args[0]!, node.args[1]!, node.access);
     else if ('width' in node) emitFloat(this, node);
     else throw new Error(`emit: '${node.op}' is not an effect`);
   }
+}
+
+/** Whether every node that takes `value` as an operand satisfies a condition. */
+export function everyUse(nodes: readonly IrNode[], value: IrNode, holds: (user: IrNode) => boolean): boolean {
+  return nodes.every((n) => {
+    if (n.args.includes(value) && !holds(n)) return false;
+    if (n.op !== 'if') return true;
+    if (n.yesValue === value || n.noValue === value) return false;
+    return everyUse(n.yes, value, holds) && everyUse(n.no, value, holds);
+  });
 }

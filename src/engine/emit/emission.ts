@@ -47,4 +47,9 @@ export interface Emission {
   context?(va: number): void;
   /** Asks the host to make an access, in place of `observed`, the call and `resumed`. */
   slowAccess?(va: number, word: number, write: boolean): void;
+  /**
+   * Writes how the instruction is given up before an access that the TLB does not answer, so that its handler makes it
+   * from the start; undefined where that would repeat an effect.
+   */
+  giveUp?(): (() => void) | undefined;
 }

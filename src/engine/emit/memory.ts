@@ -31,12 +31,19 @@ export function accessWord(a: MemAccess, write: boolean): number {
 }
 
 /**
- * Leaves 1 on the stack if the access hits the TLB; the locals returned hold the address and the entry.
+ * Leaves 1 on the stack if the access hits the TLB, or (`missed`) if it does not; the locals returned hold the address
+ * and the entry.
  *
  * The tag is compared with the page of the last byte and the current translation context, so an access that crosses
  * into the next page misses.
  */
-export function probe(e: Emission, address: IrNode, a: MemAccess, write: boolean): { va: number; entry: number } {
+export function probe(
+  e: Emission,
+  address: IrNode,
+  a: MemAccess,
+  write: boolean,
+  missed = false,
+): { va: number; entry: number } {
   const c = e.code;
   const [va, entry] = [c.local('i64'), c.local('i32')];
   e.value(address);
@@ -58,11 +65,12 @@ export function probe(e: Emission, address: IrNode, a: MemAccess, write: boolean
     c.get(CPU).get(va).i64(63n).op(OP.i64_shr_u, OP.i32_wrap_i64).i32(3).op(OP.i32_shl, OP.i32_add);
     c.mem(OP.i64_load, (a.unprivileged ? PE_DERIVED.unprivLow : PE_DERIVED.contextLow).offset);
   }
-  c.op(OP.i64_or, OP.i64_eq);
+  c.op(OP.i64_or, missed ? OP.i64_ne : OP.i64_eq);
   if (a.alwaysAligned && a.bytes > 1) {
-    c.get(va)
-      .i64(BigInt((a.alignBytes ?? a.bytes) - 1))
-      .op(OP.i64_and, OP.i64_eqz, OP.i32_and);
+    c.get(va).i64(BigInt((a.alignBytes ?? a.bytes) - 1));
+    c.op(OP.i64_and, OP.i64_eqz);
+    if (missed) c.op(OP.i32_eqz, OP.i32_or);
+    else c.op(OP.i32_and);
   }
   return { va, entry };
 }
@@ -102,33 +110,103 @@ function plainStore({ code }: Emission, bytes: number, data: number, offset: num
   else code.mem({ 1: OP.i32_store8, 2: OP.i32_store16, 4: OP.i32_store, 8: OP.i64_store }[bytes]!, offset);
 }
 
+/** Writes `hit` with the host's address in a local, and around it what happens where the TLB has no entry. */
+function access(
+  e: Emission,
+  address: IrNode,
+  a: MemAccess,
+  write: boolean,
+  ways: { readonly hit: (host: () => void) => void; readonly before: () => void; readonly after: () => void },
+): void {
+  const c = e.code;
+  const giveUp = e.giveUp?.();
+  const { va, entry } = probe(e, address, a, write || a.readForWrite === true, giveUp !== undefined);
+  const host = (): void => hostAddress(e, va, entry);
+  c.if();
+  if (giveUp) {
+    giveUp();
+    c.end();
+    ways.hit(host);
+    return;
+  }
+  ways.hit(host);
+  c.else();
+  ways.before();
+  slow(e, va, accessWord(a, write), write);
+  ways.after();
+  c.end();
+}
+
+/** Halves of 16 bytes, low one first: the offset in the memory of both is what `address` leaves. */
+function eachHalf(e: Emission, address: () => void, half: (offset: number) => void): void {
+  const host = e.code.local('i32');
+  address();
+  e.code.set(host);
+  for (const offset of [0, 8]) {
+    e.code.get(host);
+    half(offset);
+  }
+}
+
 /** Writes a load: straight from RAM when the TLB has the page, else through `slowLoad`. */
 export function emitLoad(e: Emission, address: IrNode, a: MemAccess, ty: ValType): void {
   const c = e.code;
-  const { va, entry } = probe(e, address, a, a.readForWrite === true);
-  c.if(ty);
-  hostAddress(e, va, entry);
-  plainLoad(e, a.bytes, 0);
-  c.else();
-  slow(e, va, accessWord(a, false), false);
-  c.get(CPU);
-  plainLoad(e, a.bytes, PE_DERIVED.slowValue.offset);
-  c.end();
+  const result = c.local(ty);
+  access(e, address, a, false, {
+    hit: (host) => {
+      host();
+      plainLoad(e, a.bytes, 0);
+      c.set(result);
+    },
+    before: () => {},
+    after: () => {
+      c.get(CPU);
+      plainLoad(e, a.bytes, PE_DERIVED.slowValue.offset);
+      c.set(result);
+    },
+  });
+  c.get(result);
+}
+
+/** Writes a load of 16 bytes whose halves go to general-purpose registers: two locals, the lower half's first. */
+export function emitPairLoad(e: Emission, address: IrNode, a: MemAccess): readonly [number, number] {
+  const c = e.code;
+  const halves = [c.local('i64'), c.local('i64')] as const;
+  const into = (at: number) => (offset: number) => c.mem(OP.i64_load, at + offset).set(halves[offset / 8]!);
+  access(e, address, a, false, {
+    hit: (host) => eachHalf(e, host, into(0)),
+    before: () => {},
+    after: () => eachHalf(e, () => c.get(CPU), into(PE_DERIVED.slowValue.offset)),
+  });
+  return halves;
 }
 
 /** Writes a store: straight to RAM when the TLB has a write tag for the page, else through `slowStore`. */
 export function emitStore(e: Emission, address: IrNode, value: IrNode, a: MemAccess): void {
   const c = e.code;
-  const data = c.local(value.ty as ValType);
-  e.value(value);
-  c.set(data);
-  const { va, entry } = probe(e, address, a, true);
-  c.if();
-  hostAddress(e, va, entry);
-  plainStore(e, a.bytes, data, 0);
-  c.else();
-  c.get(CPU);
-  plainStore(e, a.bytes, data, PE_DERIVED.slowValue.offset);
-  slow(e, va, accessWord(a, true), true);
-  c.end();
+  const halves = halvesOf(e, value);
+  const data = (halves ?? [value]).map((part) => {
+    const local = c.local(part.ty as ValType);
+    e.value(part);
+    c.set(local);
+    return local;
+  });
+  const put = (at: number) => (offset: number) => plainStore(e, halves ? 8 : a.bytes, data[offset / 8]!, at + offset);
+  const store = (address: () => void, at: number): void => {
+    if (halves) return eachHalf(e, address, put(at));
+    address();
+    put(at)(0);
+  };
+  access(e, address, a, true, {
+    hit: (host) => store(host, 0),
+    before: () => store(() => c.get(CPU), PE_DERIVED.slowValue.offset),
+    after: () => {},
+  });
+}
+
+/** The general-purpose registers of which a vector is made only to be stored. */
+function halvesOf(e: Emission, value: IrNode): readonly [IrNode, IrNode] | undefined {
+  if (value.op !== 'vwith' || value.lane !== 64 || value.index !== 1 || !e.isLazy(value)) return undefined;
+  const low = value.args[0]!;
+  return low.op === 'vsplat' && low.lane === 64 && e.isLazy(low) ? [low.args[0]!, value.args[1]!] : undefined;
 }

@@ -2,9 +2,9 @@ import type { Block, Fragment, IrNode } from '../../ir/types.ts';
 import { type CallEnd, returnPoints } from './calls.ts';
 
 /** Most instructions of a region: past it V8's compile time grows faster than what the code gains. */
-export const REGION_INSTRUCTIONS_MAX = 128;
+export const REGION_INSTRUCTIONS_MAX = 256;
 /** Most basic blocks of a region. */
-export const REGION_BLOCKS_MAX = 32;
+export const REGION_BLOCKS_MAX = 64;
 /** Instructions in a page of guest code. */
 export const PAGE_INSTRUCTIONS = 1024;
 

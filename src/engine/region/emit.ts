@@ -1,8 +1,6 @@
-import { PE_DERIVED, PE_STATE, SLOT_ZR, V_BASE, X_BASE } from '../../arch/pestate.ts';
-import type { Fragment, IrNode } from '../../ir/types.ts';
+import { PE_DERIVED, PE_STATE, V_BASE, X_BASE } from '../../arch/pestate.ts';
 import { countArrival } from '../emit/control.ts';
 import { CPU, IP } from '../emit/emission.ts';
-import { isFused } from '../emit/float.ts';
 import { HANDLER_TYPE } from '../emit.ts';
 import { RECORD_BYTES } from '../records.ts';
 import { ACCESS_TYPE, FLAGS_STORED, HOST_FLOAT_TYPE } from '../runloop.ts';
@@ -11,7 +9,8 @@ import { OP } from '../wasm/opcodes.ts';
 import { RegionCode } from './code.ts';
 import type { BasicBlock, RegionInstruction } from './discover.ts';
 import { emitShortForm, FLAGS, type FlagsKind, hasShortForm } from './flags.ts';
-import { InstructionEmitter, isFp, isX, slotOf, vectorOf, writesFlags } from './instruction.ts';
+import { InstructionEmitter, isFp, writesFlags } from './instruction.ts';
+import { type RegionUse, regionUse, V_FIRST } from './registers.ts';
 import { type Structure, structureOf } from './structure.ts';
 
 /** Name of the imported function that works flags out; see `flagsFunction`. */
@@ -28,8 +27,9 @@ export const HOST_FLOAT_IMPORT = 'hostFloat';
 /**
  * Emits a region: one function with the type of a handler that runs many instructions.
  *
- * General-purpose and V registers wait in locals, and every write also goes to the PE's block: so a fault, an exit or a
- * call finds the state complete without code for each place. What is the same for many places (exits, slow accesses) is
+ * General-purpose and V registers that are read wait in locals; they are stored on the way out, and before a call those
+ * that may differ. An instruction that needs more than generated code can do is given up before it did anything, and
+ * its handler runs it: so a fault finds the state complete. What is the same for many places (the ways out) is
  * written once, because V8's time to compile grows with the bytes. Flags are kept as what made them. The budget is
  * charged block by block; a block that does not fit is left to the interpreter, so a grant ends exactly.
  */
@@ -43,23 +43,25 @@ export class RegionEmitter {
   private readonly structure: Structure;
   private readonly left: number;
   private readonly bail: number;
-  /** Locals of the general-purpose registers that the region reads. */
-  private readonly xs = new Map<number, number>();
-  /** Locals of the V registers that the region reads. */
-  private readonly vs = new Map<number, number>();
+  private readonly use: RegionUse;
+  /** Locals of the registers that the region reads. */
+  private readonly locals = new Map<number, number>();
+  /** Registers whose locals were written, on some way to the place being written. */
+  private dirty = new Set<number>();
+  /** Registers that the instruction being written wrote. */
+  private readonly wrote = new Set<number>();
+  private headGivesUp = false;
   /** Local: the host's arithmetic may be used. Never 1 when it may not; stale 0 only costs time. */
   private readonly fast: number;
   private readonly kind: number;
   private readonly fx: number;
   private readonly fy: number;
-  private readonly contextLow: number;
-  private readonly contextHigh: number;
+  private readonly contextLocal: number;
   private readonly labels: { node: number; loop: boolean; label: number }[] = [];
-  private writesFlags = false;
-  private readsMemory = false;
-  private computesFloat = false;
   /** At the place being written, FP and SIMD instructions are known not to trap. */
   fpChecked = false;
+  /** At the place being written, SP is known to be as aligned as it has to be. */
+  spChecked = false;
   /** Where exits go: by the record in IP after budget and flags are stored, and before that after it was counted. */
   private exitLabel = 0;
   private countLabel = 0;
@@ -83,32 +85,9 @@ export class RegionEmitter {
     this.kind = c.lasting('i32');
     this.fx = c.lasting('i64');
     this.fy = c.lasting('i64');
-    this.contextLow = c.lasting('i64');
-    this.contextHigh = c.lasting('i64');
-    for (const block of blocks.values()) for (const i of block.instructions) this.collect(i.fragment.body, i.fragment);
-  }
-
-  /** Gives every register that is read a local; sees whether flags are made, memory is used, numbers are computed. */
-  private collect(nodes: readonly IrNode[], fragment: Fragment): void {
-    for (const n of nodes) {
-      if (n.op === 'getx' || n.op === 'getw') this.local(slotOf(n.reg, fragment));
-      if (n.op === 'get' && isX(n.field.offset)) this.local((n.field.offset - X_BASE) / 8);
-      if (n.op === 'getv') this.vectorLocal(vectorOf(n.reg));
-      if ('width' in n || (n.op === 'call' && isFused(n))) this.computesFloat = true;
-      if (n.op === 'load' || n.op === 'store' || n.op === 'call') this.readsMemory = true;
-      if (n.op === 'set' && n.field === PE_STATE.NZCV) this.writesFlags = true;
-      if (n.op === 'if') {
-        this.collect(n.yes, fragment);
-        this.collect(n.no, fragment);
-      }
-    }
-  }
-  private local(slot: number): void {
-    if (slot !== SLOT_ZR && !this.xs.has(slot)) this.xs.set(slot, this.code.lasting('i64'));
-  }
-
-  private vectorLocal(register: number): void {
-    if (!this.vs.has(register)) this.vs.set(register, this.code.lasting('v128'));
+    this.contextLocal = c.lasting('i64');
+    this.use = regionUse(blocks);
+    for (const r of this.use.read) this.locals.set(r, c.lasting(r < V_FIRST ? 'i64' : 'v128'));
   }
 
   /** The function's code. */
@@ -121,19 +100,18 @@ export class RegionEmitter {
     this.orTraps(first);
     c.if();
     c.get(CPU).get(IP).call(this.module.importFunc(FALLBACK_IMPORT, HANDLER_TYPE)).op(OP.return).end();
-    for (const [slot, local] of this.xs)
-      c.get(CPU)
-        .mem(OP.i64_load, X_BASE + slot * 8)
-        .set(local);
-    for (const [register, local] of this.vs)
-      c.get(CPU)
-        .simdMem(0x00, V_BASE + register * 16)
-        .set(local);
+    for (const [r, local] of this.locals) {
+      c.get(CPU);
+      if (r < V_FIRST) c.mem(OP.i64_load, X_BASE + r * 8);
+      else c.simdMem(0x00, V_BASE + (r - V_FIRST) * 16);
+      c.set(local);
+    }
     this.floatChanged();
-    if (this.writesFlags) c.get(CPU).mem(OP.i32_load, PE_STATE.NZCV.offset).op(OP.i64_extend_i32_u).set(this.fx);
-    if (this.readsMemory) {
-      c.get(CPU).mem(OP.i64_load, PE_DERIVED.contextLow.offset).set(this.contextLow);
-      c.get(CPU).mem(OP.i64_load, PE_DERIVED.contextHigh.offset).set(this.contextHigh);
+    if (this.use.writesFlags) c.get(CPU).mem(OP.i32_load, PE_STATE.NZCV.offset).op(OP.i64_extend_i32_u).set(this.fx);
+    if (this.use.usesMemory) {
+      c.get(CPU).get(CPU).mem(OP.i64_load, PE_DERIVED.pageVa.offset).i64(63n);
+      c.op(OP.i64_shr_u, OP.i32_wrap_i64).i32(3).op(OP.i32_shl, OP.i32_add);
+      c.mem(OP.i64_load, PE_DERIVED.contextLow.offset).set(this.contextLocal);
     }
     this.known = FLAGS.RAW;
     this.leaveLabel = c.open('block');
@@ -154,7 +132,12 @@ export class RegionEmitter {
     countArrival(this, IP);
     c.end();
     this.known = undefined;
+    this.spill(this.use.written);
     this.sync(0);
+    if (this.headGivesUp) {
+      c.get(this.bail).if();
+      c.get(CPU).get(IP).call(this.module.importFunc(FALLBACK_IMPORT, HANDLER_TYPE)).op(OP.return).end();
+    }
     c.get(IP).op(OP.return);
     c.end();
     c.get(IP).i32(RECORD_BYTES).op(OP.i32_add);
@@ -217,8 +200,10 @@ export class RegionEmitter {
   private block(block: BasicBlock): void {
     const c = this.code;
     const count = block.instructions.length;
+    this.dirty = new Set(this.use.dirtyAt.get(block.first));
     c.get(this.left).i32(count).op(OP.i32_lt_u);
     this.fpChecked = this.orTraps(block);
+    this.spChecked = false;
     c.if();
     c.i32(this.recordOf(block.first)).set(IP).br(this.exitLabel);
     c.end();
@@ -234,13 +219,14 @@ export class RegionEmitter {
   private instruction(block: BasicBlock, { index, fragment }: RegionInstruction): void {
     const c = this.code;
     c.nextInstruction();
+    this.wrote.clear();
     const emitter = new InstructionEmitter(this, fragment, block.first, index);
     emitter.write();
     if (emitter.mayResume) {
       // A call in this instruction asked for the boundary behind it.
       c.get(this.bail);
-      if (!writesFlags(fragment.body)) c.brIf(this.leaveLabel);
-      else this.leaveWithFlags();
+      if (this.wrote.size === 0 && !writesFlags(fragment.body)) c.brIf(this.leaveLabel);
+      else this.leaveWith(writesFlags(fragment.body));
     }
   }
   /** A block that traps is left to the interpreter, as one that does not fit. True when the block could trap. */
@@ -261,20 +247,46 @@ export class RegionEmitter {
     c.get(CPU).get(this.left);
     if (refund) c.i32(refund).op(OP.i32_add);
     c.mem(OP.i32_store, PE_DERIVED.budget.offset);
-    if (!this.writesFlags) return;
+    if (!this.use.writesFlags) return;
     c.get(CPU);
     this.flags();
     c.mem(OP.i32_store, PE_STATE.NZCV.offset);
   }
   /**
-   * If the i32 on the stack is set: the PE's block is already right, a listener may even have written flags, but for
-   * the flags that this instruction made since.
+   * If the i32 on the stack is set: the PE's block is already right, a listener may even have written to it, but for
+   * the registers and flags that this instruction made since.
    */
-  private leaveWithFlags(): void {
+  private leaveWith(flags: boolean): void {
     const c = this.code.if();
-    c.get(CPU);
-    this.flags();
-    c.mem(OP.i32_store, PE_STATE.NZCV.offset).br(this.leaveLabel).end();
+    this.spill(this.wrote);
+    if (flags) {
+      c.get(CPU);
+      this.flags();
+      c.mem(OP.i32_store, PE_STATE.NZCV.offset);
+    }
+    c.br(this.leaveLabel).end();
+  }
+  /** Puts registers where everybody finds them. */
+  private spill(registers: ReadonlySet<number>): void {
+    const c = this.code;
+    for (const r of registers) {
+      c.get(CPU).get(this.locals.get(r)!);
+      if (r < V_FIRST) c.mem(OP.i64_store, X_BASE + r * 8);
+      else c.simdMem(0x0b, V_BASE + (r - V_FIRST) * 16);
+    }
+  }
+  /**
+   * Leaves the running instruction to its handler: nothing of it happened yet. The handler of the head is the region
+   * itself, so what it replaced is called, for the step that was charged.
+   */
+  giveUp(index: number): void {
+    const c = this.code;
+    const isHead = index === this.head;
+    const refund = this.rest + (isHead ? 0 : 1);
+    if (refund) c.get(this.left).i32(refund).op(OP.i32_add).set(this.left);
+    if (isHead) c.i32(1).set(this.bail);
+    this.headGivesUp ||= isHead;
+    c.i32(this.recordOf(index)).set(IP).br(this.exitLabel);
   }
   /** Goes on, by way of the run loop, at the record on the stack; 0 looks PC up. `counted`: as an arrival there. */
   exit(counted: boolean): void {
@@ -283,11 +295,13 @@ export class RegionEmitter {
 
   /** Before a call that may look at the PE: it has taken this instruction's step, not those behind it. */
   observed(): void {
+    this.spill(this.dirty);
     this.sync(this.rest);
   }
   /** After a call that went on: it may have ended the grant. */
   resumed(index: number): void {
     this.fpChecked = false;
+    this.spChecked = false;
     this.floatChanged();
     this.code.get(CPU).mem(OP.i32_load, PE_DERIVED.budget.offset).set(this.left);
     this.took(index);
@@ -302,16 +316,20 @@ export class RegionEmitter {
 
   // --- memory ---
 
-  /** Leaves the translation context of a VA on the stack: what changes contexts leaves the region. */
-  context(va: number): void {
-    this.code.get(this.contextHigh).get(this.contextLow).get(va).i64(0n).op(OP.i64_lt_s, OP.select);
+  /**
+   * Leaves the translation context of the half of the VA space in which the region itself lies: a VA of the other half
+   * misses, and there its handler finds the entry. What changes contexts leaves the region.
+   */
+  context(): void {
+    this.code.get(this.contextLocal);
   }
   /** Asks the host to make an access; the region ends when an exception was taken. */
   slowAccess(index: number, va: number, word: number, write: boolean): void {
     const c = this.code;
+    this.spill(this.dirty);
     c.get(CPU).i32(this.recordOf(index)).i32(word).get(va).get(this.left);
     if (this.rest) c.i32(this.rest).op(OP.i32_add);
-    if (!this.writesFlags) c.i32(FLAGS_STORED).i64(0n).i64(0n);
+    if (!this.use.writesFlags) c.i32(FLAGS_STORED).i64(0n).i64(0n);
     else {
       if (this.known === undefined) c.get(this.kind);
       else c.i32(this.known);
@@ -324,8 +342,14 @@ export class RegionEmitter {
 
   // --- registers and flags ---
 
-  v(register: number): number | undefined {
-    return this.vs.get(register);
+  /** The local of a register that the region reads. */
+  local(register: number): number | undefined {
+    return this.locals.get(register);
+  }
+  /** The local of a register was written. */
+  wroteLocal(register: number): void {
+    this.dirty.add(register);
+    this.wrote.add(register);
   }
   /** Leaves 1 when the host's arithmetic may be used. */
   hostFloat(): void {
@@ -333,17 +357,14 @@ export class RegionEmitter {
   }
   /** FPCR or FPSR may have changed. */
   floatChanged(): void {
-    if (!this.computesFloat) return;
+    if (!this.use.computesFloat) return;
     const test = this.module.importFunc(HOST_FLOAT_IMPORT, HOST_FLOAT_TYPE);
     this.code.get(CPU).call(test).set(this.fast);
-  }
-  x(slot: number): number | undefined {
-    return this.xs.get(slot);
   }
   /** Leaves NZCV on the stack. */
   flags(): void {
     const c = this.code;
-    if (!this.writesFlags) {
+    if (!this.use.writesFlags) {
       c.get(CPU).mem(OP.i32_load, PE_STATE.NZCV.offset);
       return;
     }

@@ -19,8 +19,14 @@ export function lazyFlags(node: IrNode): { kind: FlagsKind; x: IrNode; y: IrNode
   const [x, y, carry] = node.args as readonly [IrNode, IrNode, IrNode];
   if (carry.op !== 'const32') return undefined;
   if (carry.value === 0) return { kind: wide ? FLAGS.ADD64 : FLAGS.ADD32, x, y };
-  const inverted = y.op === 'xor' && isAllOnes(y.args[1]!) ? y.args[0]! : undefined;
+  const inverted = y.op === 'xor' && isAllOnes(y.args[1]!) ? y.args[0]! : invertedConstant(y);
   return inverted && { kind: wide ? FLAGS.SUB64 : FLAGS.SUB32, x, y: inverted };
+}
+
+/** The constant whose complement a constant is. */
+function invertedConstant(node: IrNode): IrNode | undefined {
+  if (node.op === 'const32') return { ...node, value: ~node.value };
+  return node.op === 'const64' ? { ...node, value: node.value ^ ((1n << 64n) - 1n) } : undefined;
 }
 
 function isAllOnes(node: IrNode): boolean {

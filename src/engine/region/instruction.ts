@@ -1,36 +1,40 @@
 import { PE_DERIVED, PE_STATE, SLOT_SP, SLOT_ZR, V_BASE, X_BASE } from '../../arch/pestate.ts';
-import type { Block, Fragment, IrNode, RegOperand } from '../../ir/types.ts';
+import type { Block, Fragment, IrNode } from '../../ir/types.ts';
 import { CPU } from '../emit/emission.ts';
 import { emitFused, isFused } from '../emit/float.ts';
-import { HandlerEmitter } from '../emit.ts';
+import { everyUse, HandlerEmitter } from '../emit.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { PAGE_INSTRUCTIONS } from './discover.ts';
 import type { RegionEmitter } from './emit.ts';
 import { FLAGS, type FlagsKind, lazyFlags } from './flags.ts';
+import { isX, slotOf, V_FIRST, vectorOf } from './registers.ts';
 
 const NO_LAYOUT = { registers: [], immediates: {} };
-/** End of the X registers, XZR and SP in a PE's block. */
-const X_END = X_BASE + (SLOT_SP + 1) * 8;
-
-/** Whether an offset in a PE's block is that of an X register, XZR or SP. */
-export function isX(offset: number): boolean {
-  return offset >= X_BASE && offset < X_END;
-}
-
-/** Slot of a general-purpose register whose number is known. */
-export function slotOf(reg: RegOperand, fragment: Fragment): number {
-  const n = (reg.constant! + reg.plus) & 31;
-  return n === SLOT_ZR && fragment.spFields.has(reg.field) ? SLOT_SP : n;
-}
-
-/** Number of a V register that is known. */
-export function vectorOf(reg: RegOperand): number {
-  return (reg.constant! + reg.plus) & 31;
-}
-
 /** Whether a node is the test whether FP and SIMD instructions trap. */
 function asksForTrap(node: IrNode | undefined): boolean {
   return node?.op === 'get' && node.field === PE_DERIVED.fpTrapped;
+}
+
+/** Bytes to which SP is aligned where that is checked. */
+const SP_ALIGN_BYTES = 16n;
+
+/** Whether a node ends the instruction where SP is not aligned. */
+function asksForSp(node: IrNode, fragment: Fragment): boolean {
+  if (node.op !== 'if') return false;
+  const masked = node.args[0]!.args[0];
+  const [low, mask] = masked?.op === 'and' ? masked.args : [];
+  return low?.op === 'trunc' && isSp(low.args[0]!, fragment) && mask?.op === 'get' && mask.field === SP_MASK;
+}
+const SP_MASK = PE_DERIVED.spAlignMask;
+
+function isSp(node: IrNode, fragment: Fragment): boolean {
+  return node.op === 'getx' && slotOf(node.reg, fragment) === SLOT_SP;
+}
+/** Whether a new value of SP is as aligned as the old one. */
+function movesSp(value: IrNode, fragment: Fragment): boolean {
+  const [x, y] = value.args;
+  const amount = value.op === 'add' || value.op === 'sub' ? y : undefined;
+  return isSp(x ?? value, fragment) && amount?.op === 'const64' && amount.value % SP_ALIGN_BYTES === 0n;
 }
 
 /** Whether an instruction is one that FP and SIMD traps are for. */
@@ -47,6 +51,8 @@ export class InstructionEmitter extends HandlerEmitter {
   private readonly region: RegionEmitter;
   private readonly from: number;
   private readonly index: number;
+  /** The instruction has called: to start it again could repeat an effect. */
+  private called = false;
 
   constructor(region: RegionEmitter, fragment: Fragment, from: number, index: number) {
     super(region.module, NO_LAYOUT, fragment, region.code);
@@ -62,12 +68,15 @@ export class InstructionEmitter extends HandlerEmitter {
   observed(): void {
     this.region.observed();
   }
+  giveUp(): (() => void) | undefined {
+    return this.called ? undefined : () => this.region.giveUp(this.index);
+  }
   resumed(): void {
     this.mayResume = true;
     this.region.resumed(this.index);
   }
-  context(va: number): void {
-    this.region.context(va);
+  context(): void {
+    this.region.context();
   }
   slowAccess(va: number, word: number, write: boolean): void {
     this.mayResume = true;
@@ -85,6 +94,7 @@ export class InstructionEmitter extends HandlerEmitter {
   }
 
   protected override skips(node: IrNode): boolean {
+    if (this.region.spChecked && asksForSp(node, this.fragment)) return true;
     if (this.region.fpChecked && (asksForTrap(node) || (node.op === 'if' && asksForTrap(node.args[0])))) return true;
     return (
       node.op === 'get' &&
@@ -123,14 +133,14 @@ export class InstructionEmitter extends HandlerEmitter {
         if (node.field === PE_STATE.FPCR || node.field === PE_STATE.FPSR) return this.setFloatState(node);
         break;
       case 'getv':
-        this.code.get(this.region.v(vectorOf(node.reg))!);
+        this.code.get(this.region.local(V_FIRST + vectorOf(node.reg))!);
         return;
       case 'setv':
         this.setV(vectorOf(node.reg), node.args[0]!);
         return;
       case 'call':
         if (isFused(node)) return emitFused(this, node);
-        break;
+        return this.call(node);
       case 'branch':
         return this.branch(node.args[0]!);
       case 'branchrel':
@@ -141,8 +151,14 @@ export class InstructionEmitter extends HandlerEmitter {
     super.effect(node);
   }
 
+  /** A call that leaves the region is left to the handler. */
+  private call(node: IrNode & { readonly op: 'call' }): void {
+    if (node.helper.effect === 'leave' && !this.called) return this.region.giveUp(this.index);
+    super.effect(node);
+    if (node.helper.effect !== 'pure') this.called = true;
+  }
   private getX(slot: number, narrow: boolean): void {
-    const local = this.region.x(slot);
+    const local = this.region.local(slot);
     if (local === undefined) {
       if (narrow) this.code.i32(0);
       else this.code.i64(0n);
@@ -153,20 +169,29 @@ export class InstructionEmitter extends HandlerEmitter {
   }
   private setX(slot: number, value: IrNode, narrow: boolean): void {
     if (slot === SLOT_ZR) return;
-    const local = this.region.x(slot);
-    const c = this.code.get(CPU);
+    const local = this.region.local(slot);
+    const c = this.code;
+    if (local === undefined) c.get(CPU);
     this.value(value);
     if (narrow) c.op(OP.i64_extend_i32_u);
-    if (local !== undefined) c.tee(local);
-    c.mem(OP.i64_store, X_BASE + slot * 8);
+    if (local === undefined) c.mem(OP.i64_store, X_BASE + slot * 8);
+    else {
+      c.set(local);
+      this.region.wroteLocal(slot);
+    }
+    if (slot === SLOT_SP && !movesSp(value, this.fragment)) this.region.spChecked = false;
   }
 
   private setV(register: number, value: IrNode): void {
-    const local = this.region.v(register);
-    const c = this.code.get(CPU);
+    const local = this.region.local(V_FIRST + register);
+    const c = this.code;
+    if (local === undefined) c.get(CPU);
     this.value(value);
-    if (local !== undefined) c.tee(local);
-    c.simdMem(0x0b, V_BASE + register * 16);
+    if (local === undefined) c.simdMem(0x0b, V_BASE + register * 16);
+    else {
+      c.set(local);
+      this.region.wroteLocal(V_FIRST + register);
+    }
   }
   /** What only adds flags to FPSR cannot make the host's arithmetic wrong. */
   private setFloatState(node: IrNode): void {
@@ -230,6 +255,7 @@ export class InstructionEmitter extends HandlerEmitter {
     const changed = writesFlags(node.yes) || writesFlags(node.no);
     region.known = changed ? undefined : before;
     if (asksForTrap(node.args[0])) region.fpChecked = true;
+    if (asksForSp(node, this.fragment)) region.spChecked = true;
   }
 }
 
@@ -239,14 +265,4 @@ export function writesFlags(nodes: readonly IrNode[]): boolean {
     (n) =>
       (n.op === 'set' && n.field === PE_STATE.NZCV) || (n.op === 'if' && (writesFlags(n.yes) || writesFlags(n.no))),
   );
-}
-
-/** Whether every node that takes `value` as an operand satisfies a condition. */
-function everyUse(nodes: readonly IrNode[], value: IrNode, holds: (user: IrNode) => boolean): boolean {
-  return nodes.every((n) => {
-    if (n.args.includes(value) && !holds(n)) return false;
-    if (n.op !== 'if') return true;
-    if (n.yesValue === value || n.noValue === value) return false;
-    return everyUse(n.yes, value, holds) && everyUse(n.no, value, holds);
-  });
 }

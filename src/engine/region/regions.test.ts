@@ -56,6 +56,24 @@ describe('hot code', () => {
 });
 
 describe('a region', () => {
+  it('leaves an access that the TLB does not answer to the handler, which makes it once, also at its head', () => {
+    const m = new ProgramMachine(`
+        mov     x20, #0x8000
+loop:   ldr     x1, [x20]
+        add     x0, x0, #1
+        add     x2, x2, x0
+        b       loop
+`);
+    m.run(1 + 4 * (HOT_COUNT + 10)).run(4);
+    expect(m.engine.compiledRegions).toBe(1);
+    const rounds = m.x(0);
+    m.accesses.length = 0;
+    m.flush();
+    m.run(40);
+    expect(m.x(0)).toBe(rounds + 10n);
+    expect(m.accesses).toEqual([0x8000n]);
+  });
+
   it('goes when the code of its page changes, and its place in the table is used again', () => {
     const m = hot();
     expect(slotsInUse(m)).toBe(1);

@@ -4,11 +4,12 @@ import { liftConstant } from '../../isa/clause.ts';
 import type { Decoder } from '../../isa/decoder.ts';
 import { HANDLER_TYPE } from '../emit.ts';
 import { type GuestMemory, PAGE_BYTES } from '../memory.ts';
-import { RAM_BASE, RECORD_BYTES, RECORD_COUNT, RECORD_PAGE_BYTES, REGION_FIRST, REGIONS_MAX } from '../records.ts';
 import type { HostPhases } from '../phases.ts';
+import { RAM_BASE, RECORD_BYTES, RECORD_COUNT, RECORD_PAGE_BYTES, REGION_FIRST, REGIONS_MAX } from '../records.ts';
 import { ModuleWriter } from '../wasm/binary.ts';
 import { discover } from './discover.ts';
 import { RegionEmitter } from './emit.ts';
+import { simplify } from './simplify.ts';
 
 /** Regions compiled into one module at most: many small modules cost more than few large ones. */
 const REGIONS_PER_MODULE = 64;
@@ -110,7 +111,7 @@ export class Regions {
   }
   private liftWord(word: number): Fragment | undefined {
     const decoded = this.host.decoder().decode(word);
-    const fragment = decoded && liftConstant(decoded.clause, decoded.fields, this.host.fpCheck);
+    const fragment = decoded && simplify(liftConstant(decoded.clause, decoded.fields, this.host.fpCheck));
     if (this.lifted.size >= LIFTED_MAX) this.lifted.clear();
     if (fragment) this.lifted.set(word, fragment);
     return fragment;
