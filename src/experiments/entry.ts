@@ -1,6 +1,7 @@
 /** A few instructions of machine code that enter and leave an exception handler, as a kernel does, and what can come in. */
 import { assemble } from '../isa/text/index.ts';
 import { EVENT } from './errors.ts';
+import { checkAt } from './experiment.ts';
 import { Rig } from './rig.ts';
 
 const CODE_PA = 0x4020_0000n;
@@ -130,11 +131,13 @@ export class EntryRig {
     const { machine } = rig;
     const end = this.symbols.get('returned');
     const mark = rig.mark();
+    let size = 0;
+    for (; machine.pes[0]!.s.pc !== end; size++) machine.run({ steps: 1 });
+    checkAt(only, size);
     const tries: EntryTry[] = [];
-    for (let at = only ?? 0; ; at++) {
+    for (let at = only ?? 0; at < size; at++) {
       rig.back(mark);
       if (at > 0) machine.run({ steps: at });
-      if (machine.pes[0]!.s.pc === end) break;
       const symbol = this.symbol();
       come(rig);
       const { reason } = machine.run({ steps: 500 });

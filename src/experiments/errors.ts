@@ -12,7 +12,7 @@ import { SEVERITY } from '../tables/cper/names.ts';
 import { Rig } from './rig.ts';
 
 /** Where the firmware keeps its things. */
-const PLACE = {
+export const PLACE = {
   hestPa: 0x40c0_0000n,
   addressesPa: 0x40c1_0000n,
   acksPa: 0x40c1_0800n,

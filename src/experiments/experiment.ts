@@ -18,6 +18,30 @@ export interface RunOptions {
   readonly at?: number | undefined;
 }
 
+/** A mistake of whoever asks for one boundary of an experiment. */
+export class ExperimentError extends Error {
+  override readonly name = 'ExperimentError';
+  readonly code = 'E_EXPERIMENT_AT';
+}
+/** @throws ExperimentError when there is no boundary of that number in a run that tries so many */
+export function checkAt(at: number | undefined, boundaries: number): void {
+  if (at === undefined || at < boundaries) return;
+  throw new ExperimentError(`--at ${at}: this run has boundaries 0 to ${boundaries - 1}. Choose one of those.`);
+}
+/** Runs one side. @throws ExperimentError for a boundary that it does not have */
+export function runSide(experiment: Experiment, { control, at }: RunOptions): Observation {
+  let asked = false;
+  const seen = experiment.run({
+    control,
+    get at() {
+      asked = true;
+      return at;
+    },
+  });
+  if (at === undefined || asked) return seen;
+  throw new ExperimentError(`--at ${at}: '${experiment.name}' is one run and has no boundaries. Leave --at out.`);
+}
+
 /** One claim, and the run that decides it. */
 export interface Experiment {
   /** Letters, digits and hyphens; its file has the same name. */

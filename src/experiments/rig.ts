@@ -4,6 +4,7 @@ import { Machine } from '../machine/machine.ts';
 import type { MachineOptions } from '../machine/options.ts';
 import type { Snapshot } from '../machine/types.ts';
 import { deadlock } from '../os/kit/deadlock.ts';
+import { checkAt } from './experiment.ts';
 
 /** How a run of an experiment ended. */
 export interface Ending {
@@ -102,10 +103,11 @@ export interface Swept extends Ending {
  *
  * @param over - the window ends at the first boundary where this holds
  * @param only - one boundary alone, for a replay
+ * @throws ExperimentError when the window has no such boundary
  */
 export function sweep(
   rig: Rig,
-  { over, inject, only, stride = 1, stepsMax = 60_000, windowMax = 4_000 }: SweepOptions,
+  { over, inject, only, stride = 1, stepsMax = 60_000, windowMax = 4_000, ended = () => {} }: SweepOptions,
 ): Swept[] {
   const { machine } = rig;
   const mark = rig.mark();
@@ -114,6 +116,7 @@ export function sweep(
     machine.run({ steps: 1 });
     size++;
   }
+  checkAt(only, size);
   const results: Swept[] = [];
   for (let at = only ?? 0; at < size; at += stride) {
     rig.back(mark);
@@ -121,6 +124,7 @@ export function sweep(
     const where = machine.hosted?.describe(machine.pes[0]!.s.pc) ?? `0x${machine.pes[0]!.s.pc.toString(16)}`;
     inject(at);
     results.push({ at, where, ...rig.finish(stepsMax) });
+    ended();
     if (only !== undefined) break;
   }
   rig.back(mark);
@@ -135,4 +139,6 @@ export interface SweepOptions {
   readonly stride?: number;
   readonly stepsMax?: number;
   readonly windowMax?: number;
+  /** Called after each run, while the machine is as it ended. */
+  readonly ended?: () => void;
 }

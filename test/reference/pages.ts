@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { devicesPage } from './devices.ts';
+import { hypAbiPage } from './hyp-abi.ts';
 import { instructionsPage } from './instructions.ts';
 import { limitsPage } from './limits.ts';
 import { systemRegistersPage } from './system-registers.ts';
@@ -10,13 +11,15 @@ import { tablesPage } from './tables.ts';
 /** Where the pages are, from the root of the repository. */
 export const FOLDER = 'docs/reference';
 
-/** The pages by file name. */
+/** The pages by file name, from the folder. */
 export const PAGES: Readonly<Record<string, () => string>> = {
   'devices.md': devicesPage,
   'system-registers.md': systemRegistersPage,
   'instructions.md': instructionsPage,
   'limits.md': limitsPage,
   'acpi-tables.md': tablesPage,
+  // It is a document of its own, beside the guides.
+  '../hyp-abi.md': hypAbiPage,
 };
 
 /** The page as it is checked in; undefined when it is not there. */
@@ -39,7 +42,7 @@ export function referenceCommand(root: string): number {
     const text = make();
     const old = checkedIn(root, name);
     if (old !== text) writeFileSync(join(root, FOLDER, name), text);
-    console.log(`${FOLDER}/${name}: ${text.split('\n').length} lines, ${old === text ? 'as it was' : 'written'}`);
+    console.log(`${join(FOLDER, name)}: ${text.split('\n').length} lines, ${old === text ? 'as it was' : 'written'}`);
   }
   return 0;
 }

@@ -1,7 +1,7 @@
 import { hint, lock, store, unlock } from '../../engine/hosted/effects.ts';
 import type { Cpu } from '../../os/kit/cpu.ts';
 import { Kernel } from '../../os/kit/kernel.ts';
-import type { Experiment } from '../experiment.ts';
+import { checkAt, type Experiment } from '../experiment.ts';
 import { type Ending, Rig } from '../rig.ts';
 
 /** Boundaries by which the API call is later than the hotplug operation. */
@@ -16,6 +16,7 @@ export const hotplugLockCycle: Experiment = {
   source: 'Linux 4.15, "firmware: arm_sdei: Add support for CPU and system power states"; review of its fourth version',
   control: 'the callbacks take the event mutex',
   run({ control, at }) {
+    checkAt(at, DELAYS.length);
     const tries: (Ending & { at: number })[] = [];
     for (const [n, delay] of DELAYS.entries())
       if (at === undefined || at === n) tries.push({ at: n, ...once(control, delay) });
