@@ -151,7 +151,7 @@ const inject = {
   what: 'injections per second, each with the outcome after 10,000 steps, in a window of the kernel',
   needs: ['guests', COMPILER, QEMU, GDB],
   async rows({ runs, quick, initrd, gdb, say }) {
-    const points = quick ? 300 : 2000;
+    const points = quick ? 300 : 10_000;
     const ours = async () => (await measuredHere('inject', { initrd: initrd(), points })).perSecond;
     const found = await inTurn(runs, ours, async (run) => (await gdb(run)).perSecond, say);
     const ratio = { name: 'inject-ratio', what: 'the same beside gdb and QEMU', better: 'more', unit: 'x', in: '/s' };
@@ -160,6 +160,25 @@ const inject = {
       { name: this.name, what: this.what, samples: found.ours, better: 'more', unit: ' /s', must: 2000, aim: 50_000 },
       { ...ratio, samples, must: 150, aim: 4000, ...found },
     ];
+  },
+};
+
+const explored = {
+  name: 'explore',
+  what: 'the same by explore(): the whole state compared 10,000 steps behind the window, or when it is as before again',
+  needs: ['guests', COMPILER],
+  async rows({ runs, quick, initrd }) {
+    const points = quick ? 300 : 2000;
+    const rows = [];
+    for (const [name, converge] of [
+      ['explore-to-end', false],
+      ['explore', true],
+    ]) {
+      const found = await times(runs, () => measuredHere('explore', { initrd: initrd(), points, converge }));
+      const samples = found.map(({ perSecond }) => perSecond);
+      rows.push({ name, what: this.what, samples, better: 'more', unit: ' /s' });
+    }
+    return rows;
   },
 };
 
@@ -197,7 +216,7 @@ const programBench = (program) => ({
 
 const PROGRAM_BENCHES = PROGRAMS.map(programBench);
 const BOOTS = [boot(1, 3, 1.5), boot(4, 4, 2)];
-const API = [interpreter, steps, memory, restore, inject, exactness];
+const API = [interpreter, steps, memory, restore, inject, explored, exactness];
 
 /** Names that stand for several benchmarks. */
 export const GROUPS = {

@@ -1,6 +1,9 @@
 // How cost grows as work grows: series for plots. They have no limit of their own; what counts is their shape.
 
-import { COMPILER, measuredHere, median, QEMU } from './tools.mjs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { COMMAND, COMPILER, KERNEL, measuredHere, median, PLAIN_INITRD, QEMU, start } from './tools.mjs';
 import { bootSeconds, inTurn } from './turns.mjs';
 
 const bootGrowth = {
@@ -68,5 +71,57 @@ const campaign = {
   },
 };
 
+/** A key's interrupt on Debian's kernel, with an SDEI event at every boundary from there. */
+const scenario = (boundaries) => `
+title: campaign
+machine: { kernel: ${JSON.stringify(KERNEL)}, initrd: ${JSON.stringify(PLAIN_INITRD)}, append: console=ttyAMA0 }
+prepare:
+  - until: { console: '# $' }
+  - handler: 0
+  - type: "ls /proc\\n"
+window: { from: { pc: el1h_64_irq }, to: { steps: ${boundaries} } }
+events: ['sdei:0']
+`;
+
+const workers = {
+  name: 'growth-workers',
+  what: 'runs per second of a campaign against worker threads, up to the cores there are',
+  needs: ['guests'],
+  async rows({ quick, runs }) {
+    const folder = mkdtempSync(join(tmpdir(), 'unmaskable-bench-'));
+    const path = join(folder, 'campaign.yaml');
+    writeFileSync(path, scenario(quick ? 500 : 20_000));
+    const points = [];
+    try {
+      for (let count = 1; count <= availableParallelism(); count *= 2) {
+        const rates = [];
+        for (let run = 0; run < runs; run++) {
+          const { status, stderr } = await ended([COMMAND, 'explore', path, '--workers', `${count}`, '--quiet']);
+          const [, rate] = /done; (\d+) runs per second/.exec(stderr) ?? [];
+          if (status !== 0 || rate === undefined) throw new Error(`explore ended with ${status}: ${stderr}`);
+          rates.push(Number(rate));
+        }
+        points.push([count, median(rates)]);
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+    const lines = { x: 'workers', y: 'runs per second', lines: { campaign: points } };
+    const samples = [points.at(-1)[1]];
+    return [{ name: this.name, what: this.what, better: 'more', unit: ' /s', samples, series: lines }];
+  },
+};
+
+/** Runs Node to its end: exit code and standard error. */
+function ended(args) {
+  const child = start(process.execPath, args);
+  let stderr = '';
+  child.stderr.on('data', (data) => {
+    stderr += data;
+  });
+  child.stdout.resume();
+  return new Promise((resolve) => child.on('close', (status) => resolve({ status, stderr })));
+}
+
 /** Everything that is plotted. */
-export const GROWTH = [bootGrowth, restoreByPages, restoreByRam, campaign];
+export const GROWTH = [bootGrowth, restoreByPages, restoreByRam, campaign, workers];

@@ -1,19 +1,28 @@
 // Checks the package as its users get it: what is in it, that it imports, that its command starts, and that its types
 // resolve under each way in which TypeScript looks for them. Needs dist/; no network.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from './checkout.mjs';
 
 /** What a package may hold, from its root. */
-const ALLOWED = [/^bin\//, /^dist\//, /^docs\//, /^(README\.md|CHANGELOG\.md|LICENSE|NOTICE|package\.json)$/];
+const ALLOWED = [
+  /^bin\//,
+  /^dist\//,
+  /^docs\//,
+  /^scenarios\//,
+  /^(README\.md|CHANGELOG\.md|LICENSE|NOTICE|package\.json)$/,
+];
 /** What it must hold. */
 const NEEDED = [
   'bin/unmaskable.mjs',
   'dist/index.js',
   'dist/index.d.ts',
   'dist/cli/start.js',
+  'dist/cli/module-hooks.js',
+  'scenarios/kernel-sea-entry.yaml',
+  'scenarios/hosted/sdei-handlers.ts',
   'README.md',
   'LICENSE',
   'NOTICE',
@@ -102,6 +111,27 @@ function checkTypes() {
   }
 }
 
+/** A scenario in TypeScript, of the package and of its user, with and without the package `typescript`. */
+function checkScenarios() {
+  const explore = (path) => [
+    'node_modules/unmaskable/bin/unmaskable.mjs',
+    ...['explore', path, '--workers', '1', '--quiet', '--report', 'report.json'],
+  ];
+  const own = 'node_modules/unmaskable/scenarios/hosted/sdei-unregister.ts';
+  if (!process.features.typescript) {
+    const { status, stderr } = spawnSync(process.execPath, explore(own), { cwd: folder, encoding: 'utf8' });
+    if (status !== 2 || !/runs no TypeScript.*npm install --save-dev typescript/.test(stderr))
+      problems.push(`explore x.ts without typescript: exit code ${status}: ${stderr}`);
+  }
+  cpSync(join(ROOT, 'node_modules', 'typescript'), join(folder, 'node_modules', 'typescript'), { recursive: true });
+  cpSync(join(folder, own), join(folder, 'own.ts'));
+  for (const path of [own, 'own.ts']) check(`explore ${path}`, process.execPath, explore(path));
+  const wrong = [...explore('own.ts'), '--variant', 'retryFails'];
+  const { status } = spawnSync(process.execPath, wrong, { cwd: folder });
+  if (status !== 1) problems.push(`explore own.ts --variant retryFails: exit code ${status} and not 1`);
+  check('replay', process.execPath, ['node_modules/unmaskable/bin/unmaskable.mjs', 'replay', 'report.json#1']);
+}
+
 try {
   const [packed] = JSON.parse(
     check('npm pack', 'npm', ['pack', '--json', '--silent', '--pack-destination', folder], ROOT) || '[{"files":[]}]',
@@ -113,6 +143,7 @@ try {
     install(join(folder, tarball));
     checkImports();
     checkTypes();
+    checkScenarios();
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });

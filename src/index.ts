@@ -45,6 +45,7 @@ export { type ExploreWatch, explore } from './explore/explore.ts';
 export { Explorer } from './explore/explorer.ts';
 export { HANDLER_PROGRAM, registerHandler } from './explore/handler.ts';
 export type { ExploreReport, ResultKind } from './explore/report.ts';
+export type { ScenarioHow, ScenarioModule } from './explore/scenario.ts';
 export type { CaseResult, CheckedRun, ExploreOptions, OutcomeKind, Place, WindowSpec } from './explore/types.ts';
 export { BootError, type BootErrorCode } from './firmware/boot/error.ts';
 export type {

@@ -24,6 +24,7 @@ const USER_ERROR_NAMES: ReadonlySet<string> = new Set([
   'AcpiError',
   'HostedError',
   'ExploreError',
+  'ExperimentError',
 ]);
 
 /** True when `error` is the user's mistake (exit 2), false when it is ours (exit 70). */

@@ -49,6 +49,10 @@ describe('unmaskable experiment', () => {
     [['--run', 'claim'], /Give its name/],
     [['wfi-behind-mask', '--at', '3'], /--at: it is a boundary of one run/],
     [['wfi-behind-mask', '--run', 'claim', '--at', 'x'], /whole number/],
+    [['wfi-behind-mask', '--run', 'claim', '--at', '3'], /--at 3: 'wfi-behind-mask' is one run and has no boundaries/],
+    [['entry-registers', '--run', 'control', '--at', '999'], /--at 999: this run has boundaries 0 to \d+\. Choose one/],
+    [['hotplug-lock-cycle', '--run', 'claim', '--at', '999'], /--at 999: this run has boundaries 0 to \d+/],
+    [['probe-pool', '--run', 'control', '--at', '99999'], /--at 99999: this run has boundaries 0 to \d+/],
   ] as const)('%j is a usage error', async (args, message) => {
     const { code, errors } = await experiment(...args);
     expect(code).toBe(2);

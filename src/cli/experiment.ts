@@ -1,6 +1,6 @@
 /** `unmaskable experiment`: decides claims about NMIs, SDEI and hardware errors, each by a run and a control. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { decide, decisionLines, type Experiment, replayLine } from '../experiments/experiment.ts';
+import { decide, decisionLines, type Experiment, replayLine, runSide } from '../experiments/experiment.ts';
 import { EXPERIMENTS } from '../experiments/index.ts';
 import { UsageError } from './errors.ts';
 import type { Host } from './host.ts';
@@ -48,7 +48,7 @@ async function experimentCommand(name: string | undefined, flags: ExperimentFlag
   }
   if (run !== undefined) {
     const options = { control: run === 'control', at };
-    const { holds, evidence } = chosen[0]!.run(options);
+    const { holds, evidence } = runSide(chosen[0]!, options);
     await write([`${holds ? 'holds' : 'does not hold'}: ${chosen[0]!.claim}`]);
     if (options.control) await write([`  control: ${chosen[0]!.control}`]);
     await write([...evidence.map((line) => `  seen:    ${line}`), `  replay:  ${replayLine(chosen[0]!, options)}`]);

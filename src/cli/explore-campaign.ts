@@ -1,5 +1,5 @@
 /** One campaign of `unmaskable explore`: the start, the workers, the journal, progress, and what was found. */
-import { runPoint, runSchedules } from '../explore/explore.ts';
+import { ScheduleRuns, stepsOfPoint } from '../explore/explore.ts';
 import { Explorer } from '../explore/explorer.ts';
 import { pointsOf, shardOf } from '../explore/plan.ts';
 import { headOf, isFailure, reportOf, type UnitResult } from '../explore/report.ts';
@@ -21,17 +21,17 @@ import {
 import { type FullReport, REPORT_FORMAT } from './explore-output.ts';
 import { runPool } from './explore-pool.ts';
 import { Progress } from './explore-progress.ts';
-import { openScenario, type Scenario } from './explore-scenario.ts';
+import { openScenario, type Scenario, type ScenarioChoice } from './explore-scenario.ts';
 import type { Host } from './host.ts';
 
 /** Kinds of failure that are drawn. */
 const TIMELINES_MAX = 40;
-/** Schedules between two looks at signals. */
-const BREATHE_RESULTS = 50;
+/** Time between two looks at signals. */
+const BREATHE_MS = 50;
 
 /** How a campaign is run. */
 export interface CampaignOptions {
-  readonly scenario: string;
+  readonly scenario: ScenarioChoice;
   readonly workers: number;
   readonly shard: { readonly index: number; readonly of: number } | undefined;
   readonly journal: string | undefined;
@@ -60,12 +60,12 @@ export interface Started {
 
 /** Makes the machine of a scenario, takes it to the start and makes the undisturbed run. */
 export async function startScenario(
-  path: string,
+  choice: ScenarioChoice,
   host: Host,
   engine: MachineOptions['engine'],
   say: (text: string) => void = () => {},
 ): Promise<Started & { readonly save: () => Promise<Uint8Array> }> {
-  const scenario = await openScenario(path, host);
+  const scenario = await openScenario(choice, host);
   const machine = await scenario.create(engine);
   const symbols = scenario.symbols(machine);
   say('to the start ...');
@@ -93,6 +93,7 @@ class Running {
   schedules: ScheduleCoverage | undefined;
   stopped = false;
   #stop: () => void = () => {};
+  #breathedMs = 0;
   readonly #explorer: Explorer;
   readonly #host: Host;
   readonly #writer: JournalWriter | undefined;
@@ -112,18 +113,33 @@ class Running {
     });
   }
 
+  /** Looks at signals, now and then; false when it is to end. */
+  async #goesOn(): Promise<boolean> {
+    const now = this.#host.nowMs();
+    if (now - this.#breathedMs < BREATHE_MS) return !this.stopped;
+    await this.#host.breathe();
+    this.#breathedMs = this.#host.nowMs();
+    return !this.stopped;
+  }
+
   #note(unit: UnitResult): boolean {
     this.units.push(unit);
     this.#writer?.unit(unit);
     this.#progress.add(unit.results);
     return !this.stopped;
   }
+  /** One boundary; false when it is to end, and then what was tried of this one is nothing. */
+  async #point(point: number): Promise<boolean> {
+    const steps = stepsOfPoint(this.#explorer, point);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return this.#note(value) && (await this.#goesOn());
+      if (!(await this.#goesOn())) return false;
+    }
+  }
   async points(left: readonly number[], options: CampaignOptions, save: () => Promise<Uint8Array>): Promise<void> {
     if (options.workers === 1 || left.length <= 1) {
-      for (const point of left) {
-        if (!this.#note(runPoint(this.#explorer, point))) return;
-        await this.#host.breathe();
-      }
+      for (const point of left) if (!(await this.#point(point))) return;
       return;
     }
     const start = { scenario: options.scenario, start: await save(), engine: options.engine };
@@ -142,17 +158,16 @@ class Running {
   async schedulesToo(): Promise<void> {
     if (this.stopped || !this.#explorer.options.schedules || this.schedules) return;
     const known = new Set(this.scheduled.map(({ case: of }) => of.id));
-    const results: CaseResult[] = [];
-    this.schedules = runSchedules(this.#explorer, (result) => {
-      results.push(result);
+    const runs = new ScheduleRuns(this.#explorer);
+    for (const result of runs.all()) {
       if (!known.has(result.case.id)) {
         this.scheduled.push(result);
         this.#writer?.schedule(result);
         this.#progress.add([result]);
       }
-      return !this.stopped;
-    });
-    if (results.length % BREATHE_RESULTS === 0) await this.#host.breathe();
+      if (!(await this.#goesOn())) break;
+    }
+    this.schedules = runs.coverage;
   }
 }
 
@@ -167,6 +182,7 @@ export async function runCampaign(options: CampaignOptions, host: Host): Promise
   const head: JournalHead = {
     format: JOURNAL_FORMAT,
     scenario: scenario.path,
+    variant: scenario.variant,
     title: scenario.title,
     sha256: scenario.sha256,
     start: digest,
@@ -192,7 +208,16 @@ export async function runCampaign(options: CampaignOptions, host: Host): Promise
   for (const kind of report.kinds.filter(isFailure).slice(0, TIMELINES_MAX))
     timelines[kind.number] = timelineOf(explorer, kind.first.case).timeline;
   explorer.close();
-  const { title, path, sha256 } = scenario;
-  const full = { format: REPORT_FORMAT, title, scenario: path, sha256, start: digest, report, timelines } as const;
+  const { title, path, variant, sha256 } = scenario;
+  const full = {
+    format: REPORT_FORMAT,
+    title,
+    scenario: path,
+    variant,
+    sha256,
+    start: digest,
+    report,
+    timelines,
+  } as const;
   return { full, interrupted: running.stopped, rate: progress.rate };
 }

@@ -20,6 +20,7 @@ const SYNC_UNITS = 256;
 export interface JournalHead {
   readonly format: typeof JOURNAL_FORMAT;
   readonly scenario: string;
+  readonly variant?: string | undefined;
   readonly title: string;
   readonly sha256: string;
   /** Fingerprint of the machine at the start. */
@@ -109,7 +110,8 @@ export class JournalWriter {
     this.#line({ schedule: result });
   }
   end(schedules: ScheduleCoverage | undefined): void {
-    if (schedules) this.#line({ schedules });
+    // What was broken off goes on.
+    if (schedules && !schedules.brokenOff) this.#line({ schedules });
     closeSync(this.#fd);
   }
 

@@ -14,6 +14,7 @@ export interface FullReport {
   readonly title: string;
   /** Path of the scenario. */
   readonly scenario: string;
+  readonly variant?: string | undefined;
   readonly sha256: string;
   /** Fingerprint of the machine at the start. */
   readonly start: string;

@@ -1,13 +1,14 @@
 /** Boundaries spread over worker threads, a few at a time. */
 import { Worker } from 'node:worker_threads';
 import type { UnitResult } from '../explore/report.ts';
+import type { ScenarioChoice } from './explore-scenario.ts';
 
 /** Boundaries that a worker gets at once: neighbours, so that it comes from one to the next by a few steps. */
 const BATCH_POINTS = 32;
 
 /** What a worker is started with. */
 export interface WorkerStart {
-  readonly scenario: string;
+  readonly scenario: ScenarioChoice;
   /** The machine at the start, as the file of a snapshot. */
   readonly start: Uint8Array;
   readonly engine: string | undefined;

@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { isScalar, LineCounter, parseDocument } from 'yaml';
 import { Symbols } from '../debug/symbols/symbols.ts';
 import type { HostedProgram } from '../engine/hosted/program.ts';
@@ -14,6 +13,7 @@ import { Machine } from '../machine/machine.ts';
 import type { MachineOptions } from '../machine/options.ts';
 import { UsageError } from './errors.ts';
 import { eventOf } from './explore-events.ts';
+import { openModule } from './explore-module.ts';
 import { SCENARIO_SCHEMA, type ScenarioText } from './explore-schema.ts';
 import type { Host } from './host.ts';
 import { readInput, unpackKernel } from './inputs.ts';
@@ -23,9 +23,14 @@ import { parseSize } from './values.ts';
 /** Steps of the undisturbed run in which a place of `prepare` must be reached. */
 const PREPARE_STEPS_MAX = 20_000_000_000;
 
-/** A machine and what is to be tried on it. */
-export interface Scenario {
+/** Which scenario, and which of its variants. */
+export interface ScenarioChoice {
   readonly path: string;
+  readonly variant?: string | undefined;
+}
+
+/** A machine and what is to be tried on it. */
+export interface Scenario extends ScenarioChoice {
   readonly title: string;
   /** Of everything that is written in it. */
   readonly sha256: string;
@@ -37,16 +42,6 @@ export interface Scenario {
   prepare(machine: Machine, symbols: Symbols): void;
   symbols(machine: Machine): Symbols;
   options(machine: Machine, symbols: Symbols): ExploreOptions;
-}
-
-/** What a scenario in JavaScript or TypeScript exports by default. */
-export interface ScenarioModule {
-  readonly title?: string;
-  /** Makes the machine; called again in every worker. */
-  readonly create: () => Machine | Promise<Machine>;
-  /** Takes it to the start; default: it is there. */
-  readonly prepare?: (machine: Machine) => void;
-  readonly options: ExploreOptions | ((machine: Machine) => ExploreOptions);
 }
 
 const wrong = (path: string, what: string): UsageError => new UsageError('E_SCENARIO', `${path}: ${what}`);
@@ -192,65 +187,17 @@ function checkOf(written: WrittenCheck): (run: CheckedRun) => string | undefined
   };
 }
 
-// --- modules ---
-
-class ModuleScenario implements Scenario {
-  readonly path: string;
-  readonly title: string;
-  readonly sha256: string;
-  private readonly module: ScenarioModule;
-
-  constructor(path: string, source: Uint8Array, module: ScenarioModule) {
-    this.path = path;
-    this.module = module;
-    this.title = module.title ?? path;
-    this.sha256 = createHash('sha256').update(source).digest('hex');
-  }
-
-  async create(): Promise<Machine> {
-    const machine = await this.module.create();
-    if (machine instanceof Machine) return machine;
-    throw wrong(this.path, 'create() gives no Machine of this unmaskable. Import it from the one that runs.');
-  }
-  async hosted(): Promise<HostedProgram | undefined> {
-    return (await this.create()).hosted?.program;
-  }
-  prepare(machine: Machine): void {
-    this.module.prepare?.(machine);
-  }
-  symbols(machine: Machine): Symbols {
-    return new Symbols(machine);
-  }
-  options(machine: Machine): ExploreOptions {
-    const { options } = this.module;
-    return typeof options === 'function' ? options(machine) : options;
-  }
-}
-
-async function importScenario(path: string): Promise<ScenarioModule> {
-  let loaded: { readonly default?: unknown };
-  try {
-    loaded = (await import(pathToFileURL(resolve(path)).href)) as typeof loaded;
-  } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
-    if (code === 'ERR_UNKNOWN_FILE_EXTENSION')
-      throw wrong(path, 'this Node does not run TypeScript. Use Node 22.18 or later, or compile it to .mjs first.');
-    throw wrong(path, `cannot be imported: ${message}`);
-  }
-  const module = loaded.default as Partial<ScenarioModule> | undefined;
-  if (typeof module?.create !== 'function' || module.options === undefined)
-    throw wrong(path, 'export default { create: () => machine, options: { window, events, ... } }.');
-  return module as ScenarioModule;
-}
-
 /**
  * Reads a scenario: `.yaml`, `.yml`, `.json`, or a module that exports one.
  *
  * @throws UsageError `E_FILE` or `E_SCENARIO`
  */
-export async function openScenario(path: string, host: Host): Promise<Scenario> {
+export async function openScenario(choice: ScenarioChoice, host: Host): Promise<Scenario> {
+  const { path, variant } = choice;
   const bytes = readInput(host, 'explore', path);
-  if (/\.[cm]?[jt]s$/.test(path)) return new ModuleScenario(path, bytes, await importScenario(path));
-  if (/\.(ya?ml|json)$/i.test(path)) return new TextScenario(path, new TextDecoder().decode(bytes), host);
-  throw wrong(path, 'not a scenario by its name. Give a .yaml, .json, .mjs or .ts file.');
+  if (/\.(m?ts|[cm]?js)$/.test(path)) return openModule(choice, bytes);
+  if (!/\.(ya?ml|json)$/i.test(path))
+    throw wrong(path, 'not a scenario by its name. Give a .yaml, .json, .mjs or .ts file.');
+  if (variant !== undefined) throw wrong(path, `--variant ${variant}: only scenarios that are modules have variants.`);
+  return new TextScenario(path, new TextDecoder().decode(bytes), host);
 }

@@ -30,6 +30,7 @@ const machine = z
     cpus: z.number().int().min(1).max(8).optional(),
     memory: text.optional().describe('RAM, e.g. 512M'),
     cpu: z.enum(['full', 'cortex-a57']).optional(),
+    el2: z.boolean().optional(),
     gic: z.union([z.literal(2), z.literal(3)]).optional(),
     tables: z.enum(['dt', 'acpi', 'both']).optional(),
     sdei: z

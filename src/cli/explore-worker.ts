@@ -11,11 +11,11 @@ import { createNodeHost } from './node-host.ts';
 import { loadOptions } from './saves.ts';
 
 async function work(): Promise<void> {
-  const { scenario: path, start, engine } = workerData as WorkerStart;
+  const { scenario: choice, start, engine } = workerData as WorkerStart;
   const port = parentPort!;
   const tell = (message: FromWorker): void => port.postMessage(message);
   const host = createNodeHost();
-  const scenario = await openScenario(path, host);
+  const scenario = await openScenario(choice, host);
   const given = { ...loadOptions(host, engine as MachineOptions['engine']), hosted: await scenario.hosted() };
   const machine = await loadSnapshot(start, host.codec, given);
   const symbols = scenario.symbols(machine);

@@ -23,6 +23,7 @@ interface OutputFlags {
 }
 interface ExploreFlags extends OutputFlags {
   readonly workers?: string;
+  readonly variant?: string;
   readonly shard?: string;
   readonly journal?: string;
   readonly resume?: boolean;
@@ -70,7 +71,8 @@ async function exploreCommand(path: string, flags: ExploreFlags, host: Host): Pr
   if (resume && journal === undefined)
     throw new UsageError('E_JOURNAL', '--resume: there is no journal to go on from. Add --journal FILE.');
   const shard = parseShard(flags.shard);
-  const options = { scenario: path, workers: parseWorkers(flags.workers), shard, journal, resume, quiet };
+  const scenario = { path, variant: flags.variant };
+  const options = { scenario, workers: parseWorkers(flags.workers), shard, journal, resume, quiet };
   const { full, interrupted, rate } = await runCampaign({ ...options, engine: engineOf(flags) }, host);
   const failed = await output(full, flags, host);
   const how = interrupted ? 'interrupted' : 'done';
@@ -98,8 +100,8 @@ async function mergeCommand(paths: readonly string[], flags: OutputFlags, host: 
     scheduled: [...scheduled.values()],
     schedules: journals.find(({ schedules }) => schedules)?.schedules,
   });
-  const { title, scenario, sha256, start } = first.head;
-  const full: FullReport = { format: REPORT_FORMAT, title, scenario, sha256, start, report, timelines: {} };
+  const { title, scenario, variant, sha256, start } = first.head;
+  const full: FullReport = { format: REPORT_FORMAT, title, scenario, variant, sha256, start, report, timelines: {} };
   return (await output(full, flags, host)) ? 1 : 0;
 }
 
@@ -124,6 +126,7 @@ export function addExploreCommand(program: Command, host: Host, done: (exitCode:
     .description('try an event at every boundary of a window of a running guest')
     .argument('<SCENARIO>', 'a .yaml, .json, .mjs or .ts file; or: merge JOURNAL...')
     .option('--workers <N>', 'worker threads (default: one for each core)')
+    .option('--variant <NAME>', 'a variant of a scenario that is a module')
     .option('--shard <K/N>', 'only part K of N of the boundaries')
     .option('--journal <FILE>', 'write each result at once, for --resume and merge')
     .option('--resume', 'go on where the journal ends')

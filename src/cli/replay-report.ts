@@ -1,5 +1,6 @@
 /** `unmaskable replay REPORT#N`: one run of a campaign again, alone, with everything that can be seen of it. */
 import type { Command } from 'commander';
+import type { Explorer } from '../explore/explorer.ts';
 import type { CaseResult } from '../explore/types.ts';
 import { UsageError } from './errors.ts';
 import { startScenario } from './explore-campaign.ts';
@@ -44,6 +45,11 @@ function resultOf({ report }: FullReport, path: string, which: string): CaseResu
   );
 }
 
+/** A place that was interrupted; hosted code as it was called when the undisturbed run was there. */
+function nameAt(explorer: Explorer, pc: bigint): string {
+  return explorer.baseline.points.find((point) => point.pc === pc)?.hosted ?? explorer.name(pc);
+}
+
 async function replayCommand(target: string, flags: ReplayFlags, host: Host): Promise<number> {
   const [, path, which] = /^(.+)#([^#]+)$/.exec(target) ?? [];
   if (path === undefined || which === undefined)
@@ -51,7 +57,8 @@ async function replayCommand(target: string, flags: ReplayFlags, host: Host): Pr
   const full = readReport(host, path);
   const wanted = resultOf(full, path, which);
   const traced = parseTrace(flags);
-  const { explorer, machine, digest } = await startScenario(flags.scenario ?? full.scenario, host, engineOf(flags));
+  const choice = { path: flags.scenario ?? full.scenario, variant: full.variant };
+  const { explorer, machine, digest } = await startScenario(choice, host, engineOf(flags));
   if (digest !== full.start) {
     const advice = 'Scenario, kernel or version of unmaskable are others than those of the report.';
     host.writeErr(`unmaskable: the machine at the start is not that of the report. ${advice}\n`);
@@ -69,7 +76,9 @@ async function replayCommand(target: string, flags: ReplayFlags, host: Host): Pr
     lines.push(`  ${explorer.events[event]!.name} after ${grouped(step)} steps from the start, PE ${pe} about to step`);
   for (const { step, pe } of switches) lines.push(`  PE ${pe} gets the turn after ${grouped(step)} steps`);
   for (const { event, pc, pe, step } of result.delivered)
-    lines.push(`  ${explorer.events[event]!.name} interrupted PE ${pe} at ${explorer.name(pc)}, step ${grouped(step)}`);
+    lines.push(
+      `  ${explorer.events[event]!.name} interrupted PE ${pe} at ${nameAt(explorer, pc)}, step ${grouped(step)}`,
+    );
   for (const { part, what, expected, found } of result.differences.slice(0, DIFFERENCES_MAX))
     lines.push(`  ${part} ${what}: undisturbed ${expected}, found ${found}`);
   await host.writeOut(new TextEncoder().encode(`${lines.join('\n')}\n`));

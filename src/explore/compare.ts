@@ -2,10 +2,10 @@
 import { ARCHITECTURAL_BYTES } from '../arch/pestate.ts';
 import type { PlainData } from '../devices/device.ts';
 import { plainImage } from '../engine/hosted/activation.ts';
-import { PAGE_BYTES, type RamImage } from '../engine/memory.ts';
+import { changedWords, PAGE_BYTES } from '../engine/pages.ts';
 import { VIRT_MEMORY_MAP } from '../machine/board/virt.ts';
 import type { Machine, Snapshot } from '../machine/machine.ts';
-import { registersOf } from '../machine/snapshot-file/registers.ts';
+import { placeOf, registersOf } from '../machine/snapshot-file/registers.ts';
 import { partsOf } from '../machine/whole.ts';
 import type { IgnoreSpec, StateDifference } from './types.ts';
 
@@ -47,6 +47,8 @@ export class Comparison {
   private readonly memory: readonly { readonly from: number; readonly to: number }[];
   private readonly symbolize: (addr: bigint) => string | undefined;
   private readonly most: number;
+  /** By byte of a PE's block: 1 where what lies there is ignored. */
+  private readonly masked = new Uint8Array(ARCHITECTURAL_BYTES);
   private found: StateDifference[] = [];
 
   /**
@@ -71,6 +73,10 @@ export class Comparison {
     this.most = most;
     const firmware = machine.options.firmware === 'typescript' ? FIRMWARE_REGISTERS : [];
     this.registers = new Set([...(strict ? [] : [...ALWAYS_IGNORED, ...firmware]), ...(ignore.registers ?? [])]);
+    for (const name of this.registers) {
+      const place = placeOf(name);
+      if (place) this.masked.fill(1, place.offset, place.offset + place.sizeBytes);
+    }
     this.fields = ignore.fields ?? [];
     this.memory = (ignore.memory ?? []).map(({ addrPa, sizeBytes }) => {
       const from = Number(addrPa) - RAM_PA;
@@ -79,18 +85,18 @@ export class Comparison {
   }
 
   /**
-   * Where two states differ; steps never count.
+   * Where the machine as it is now differs from a state of it; steps never count.
    *
    * @param time - virtual time counts
-   * @param live - the later one is the machine as it is now
    */
-  differences(expected: Snapshot, found: Snapshot, time: boolean): readonly StateDifference[] {
+  differences(expected: Snapshot, time: boolean): readonly StateDifference[] {
     this.found = [];
+    const found = this.machine.stateNow();
     if (time && expected.time.timeNs !== found.time.timeNs)
       this.add('time', 'timeNs', `${expected.time.timeNs}`, `${found.time.timeNs}`);
     if (expected.ended !== found.ended)
       this.add('time', 'ended', expected.ended ?? 'running', found.ended ?? 'running');
-    this.values('schedule', '', scheduleOf(expected), scheduleOf(found));
+    this.values('schedule', '', expected.schedule, found.schedule);
     expected.pes.forEach((pe, n) => {
       this.block(n, pe.block, found.pes[n]!.block);
       this.values(`pe ${n}`, '', pe.extra as unknown as PlainData, found.pes[n]!.extra as unknown as PlainData);
@@ -99,7 +105,7 @@ export class Comparison {
       this.values('hosted', '', hostedOf(expected), hostedOf(found));
     const [a, b] = [partsOf(expected.devices), partsOf(found.devices)];
     for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) this.values(name, '', a[name], b[name]);
-    this.ram(expected.ram, found.ram);
+    if (!this.full) this.ram(expected);
     return this.found;
   }
   private get full(): boolean {
@@ -114,7 +120,7 @@ export class Comparison {
 
   private block(pe: number, a: Uint8Array, b: Uint8Array): void {
     let equal = true;
-    for (let n = 0; n < ARCHITECTURAL_BYTES && equal; n++) equal = a[n] === b[n];
+    for (let n = 0; n < ARCHITECTURAL_BYTES && equal; n++) equal = a[n] === b[n] || this.masked[n] !== 0;
     if (equal || this.full) return;
     const [x, y] = [registersOf(a), registersOf(b)];
     for (const [name, value] of Object.entries(x)) {
@@ -148,46 +154,39 @@ export class Comparison {
 
   // --- RAM ---
 
-  private ram(a: RamImage, b: RamImage): void {
-    for (const [index, chunk] of a.entries()) {
-      const other = b[index]!;
-      if (chunk === other) continue;
-      for (const [i, content] of chunk.entries()) {
-        if (content === other[i] || this.full) continue;
-        const page = index * chunk.length + i;
-        this.page(page, content.bytes, other[i]!.bytes);
-      }
-    }
+  private ram(expected: Snapshot): void {
+    // Ascending, so that what is listed does not depend on the order of writes.
+    const pages = [...this.machine.whole.changedPages(expected)].sort((a, b) => a.page - b.page);
+    for (const { page, bytes } of pages) this.page(page, bytes);
   }
-  /** Whichever side has no bytes of its own is what is in RAM now. */
-  private page(page: number, a: Uint8Array | undefined, b: Uint8Array | undefined): void {
+  private page(page: number, before: Uint8Array): void {
     const at = page * PAGE_BYTES;
-    const live = (): Uint8Array => this.machine.readMemory(BigInt(RAM_PA + at), PAGE_BYTES);
-    const [x, y] = [a ?? live(), b ?? live()];
-    for (let n = 0; n < PAGE_BYTES && !this.full; n++) {
-      if (x[n] === y[n]) continue;
-      const declared = this.memory.find(({ from, to }) => at + n >= from && at + n < to);
-      if (declared) {
-        n = Math.min(PAGE_BYTES, declared.to - at) - 1;
-        continue;
-      }
-      const word = n & ~7;
+    const now = this.machine.readMemory(BigInt(RAM_PA + at), PAGE_BYTES);
+    let said = -1;
+    for (const changed of changedWords(before, now)) {
+      const word = (changed * 4) & ~7;
+      if (word === said || !this.counts(at, changed * 4, before, now)) continue;
+      if (this.full) return;
+      said = word;
       const pa = BigInt(RAM_PA + at + word);
       const name = this.symbolize(pa);
       const what = `0x${pa.toString(16)}${name === undefined ? '' : ` <${name}>`}`;
       const value = (bytes: Uint8Array): string =>
         `0x${new DataView(bytes.buffer, bytes.byteOffset + word, 8).getBigUint64(0, true).toString(16)}`;
-      this.add('ram', what, value(x), value(y));
-      n = word + 7;
+      this.add('ram', what, value(before), value(now));
     }
+  }
+  /** A byte of the word at offset `first` of the page at `at` differs, and nobody declared that it may. */
+  private counts(at: number, first: number, before: Uint8Array, now: Uint8Array): boolean {
+    for (let n = first; n < first + 4; n++) {
+      const declared = before[n] === now[n] || this.memory.some(({ from, to }) => at + n >= from && at + n < to);
+      if (!declared) return true;
+    }
+    return false;
   }
 }
 
-/** Whose turn it is, without what only says how the turn was cut up. */
-function scheduleOf({ schedule }: Snapshot): PlainData {
-  return schedule;
-}
-function hostedOf({ hosted }: Snapshot): PlainData {
+function hostedOf({ hosted }: Pick<Snapshot, 'hosted'>): PlainData {
   return plainImage(hosted).map(({ results, ...rest }) => ({
     ...rest,
     yields: results.length,

@@ -24,39 +24,64 @@ function runChecked(explorer: Explorer, tried: Case, twice: boolean): CaseResult
   return { ...result, outcome: 'error', detail, kind: 'error: not the same twice' };
 }
 
-/** Runs everything that is to be tried at one point. */
-export function runPoint(explorer: Explorer, point: number): UnitResult {
+/** Runs everything that is to be tried at one point, one case after the other; gives all of it at the end. */
+export function* stepsOfPoint(explorer: Explorer, point: number): Generator<CaseResult, UnitResult> {
   const at = explorer.baseline.points[point]!;
   const { recheckEvery } = explorer.limits;
   const twice = recheckEvery > 0 && point % recheckEvery === 0;
-  const results = singles(explorer, at).map((single) => runChecked(explorer, single, twice));
+  const results: CaseResult[] = [];
+  for (const single of singles(explorer, at)) {
+    const result = runChecked(explorer, single, twice);
+    results.push(result);
+    yield result;
+  }
   const second = pairs(explorer, at);
-  for (const pair of second.cases) results.push(runChecked(explorer, pair, false));
-  return { point: at, place: explorer.name(at.pc), results, pairsDrawn: second.drawn };
+  for (const pair of second.cases) {
+    const result = runChecked(explorer, pair, false);
+    results.push(result);
+    yield result;
+  }
+  return { point: at, place: at.hosted ?? explorer.name(at.pc), results, pairsDrawn: second.drawn };
 }
 
-/**
- * Runs schedules, with events at their boundaries when that is asked for.
- *
- * @param hear - is told of each result; false ends it
- */
-export function runSchedules(explorer: Explorer, hear: (result: CaseResult) => boolean): ScheduleCoverage {
-  const wanted = explorer.options.schedules!;
-  const schedules = new Schedules(explorer, wanted.preemptionsMax);
-  for (const { result, steps } of schedules.all()) {
-    if (!hear(result)) break;
-    if (!wanted.withEvents) continue;
-    const { switches, id } = result.case;
-    const from = switches.at(-1)?.step ?? 0;
-    for (const { step, pe } of steps) {
-      if (step < from) continue;
-      for (const event of explorer.events.keys()) {
-        const injections = [{ event, step, pe }];
-        if (!hear(explorer.run({ id: `${id}+${step}:${event}`, injections, switches }))) return schedules.coverage;
+/** The same at once. */
+export function runPoint(explorer: Explorer, point: number): UnitResult {
+  const steps = stepsOfPoint(explorer, point);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** Schedules, with events at their boundaries when that is asked for. Whoever leaves them broke them off. */
+export class ScheduleRuns {
+  private readonly explorer: Explorer;
+  private readonly schedules: Schedules;
+
+  constructor(explorer: Explorer) {
+    this.explorer = explorer;
+    this.schedules = new Schedules(explorer, explorer.options.schedules!.preemptionsMax);
+  }
+
+  /** Each result once. */
+  *all(): Generator<CaseResult> {
+    const { explorer } = this;
+    for (const { result, steps } of this.schedules.all()) {
+      yield result;
+      if (!explorer.options.schedules!.withEvents) continue;
+      const { switches, id } = result.case;
+      const from = switches.at(-1)?.step ?? 0;
+      for (const { step, pe } of steps) {
+        if (step < from) continue;
+        for (const event of explorer.events.keys())
+          yield explorer.run({ id: `${id}+${step}:${event}`, injections: [{ event, step, pe }], switches });
       }
     }
   }
-  return schedules.coverage;
+  /** How far they were tried. */
+  get coverage(): ScheduleCoverage {
+    return this.schedules.coverage;
+  }
 }
 
 /** How a campaign is watched. */
@@ -98,11 +123,14 @@ export function explore(machine: Machine, options: ExploreOptions, watch: Explor
       for (const result of unit.results) goOn = hear(result) && goOn;
     }
     let schedules: ScheduleCoverage | undefined;
-    if (goOn && options.schedules)
-      schedules = runSchedules(explorer, (result) => {
+    if (goOn && options.schedules) {
+      const runs = new ScheduleRuns(explorer);
+      for (const result of runs.all()) {
         scheduled.push(result);
-        return hear(result);
-      });
+        if (!hear(result)) break;
+      }
+      schedules = runs.coverage;
+    }
     return reportOf(headOf(explorer, all.length), { units, wanted: wanted.length, scheduled, schedules });
   } finally {
     explorer.close();

@@ -12,8 +12,10 @@ import { type ExploreLimits, limitsOf } from './limits.ts';
 import { placeName, StuckAnalysis } from './stuck.ts';
 import type { Case, CaseResult, ExploreOptions, Injection, OutcomeKind, StateDifference, Switch } from './types.ts';
 import { type Trouble, Watch } from './watch.ts';
-import { type Baseline, baselineOf, type Checkpoint } from './window.ts';
+import { type Baseline, baselineOf, type Checkpoint, heardBefore } from './window.ts';
 
+/** Steps from a kept state to the next one that is kept on the way: to run them again costs less than to keep a state. */
+const ANCHOR_STEPS = 16;
 /** A turn that does not end by itself. */
 const ENDLESS_TURN = 2 ** 31 - 1;
 /** Steps behind the undisturbed run's that a run has by default, and how many times its length. */
@@ -121,8 +123,9 @@ export class Explorer {
     this.watch.learning = true;
     if (step > from.step) this.machine.run({ steps: step - from.step });
     this.watch.learning = false;
-    if (step !== from.step) this.anchor = { step, snapshot: this.machine.snapshot() };
-    else if (from !== anchor) this.anchor = from;
+    // Wherever it came from, a run has heard everything since the start.
+    this.watch.begin(startSteps, heardBefore(this.baseline, step));
+    if (step - from.step >= ANCHOR_STEPS) this.anchor = { step, snapshot: this.machine.snapshot() };
   }
 
   /** @returns why it ended when it did not come there */
@@ -142,6 +145,9 @@ export class Explorer {
     const { s } = machine.pes[target]!;
     if (s.get32(PE_STATE.exclusiveValid) !== 0 || s.get32(PE_STATE.waitState) !== 0) attempt.shifted = true;
     if (frozen && event.interrupts) machine.freezeNext(target);
+    // What is pending already and comes again is delivered once.
+    const waits = this.watch.undelivered.some((waiting) => waiting.event === index && waiting.pe === target);
+    const merges = waits && event.pending?.(machine, target) === true;
     let refused: string | undefined;
     // What is delivered while it enters is heard as well.
     this.watch.accepted(index, target);
@@ -151,8 +157,7 @@ export class Explorer {
       if (!(error instanceof MachineError)) throw error;
       refused = error.message;
     }
-    if (refused === undefined) return;
-    this.watch.withdraw(index, target);
+    if (refused !== undefined || merges) this.watch.withdraw(index, target);
     attempt.refused ??= refused;
   }
   private switchTo({ pe }: Switch): void {
@@ -268,12 +273,14 @@ export class Explorer {
 
   /** Where the state now differs from that of the undisturbed run's end. */
   private differences(): readonly StateDifference[] {
-    return this.comparison.differences(this.baseline.end.snapshot, this.machine.snapshot(), this.frozen);
+    return this.comparison.differences(this.baseline.end.snapshot, this.frozen);
   }
   /** The state now is that of a checkpoint. */
   isAt({ snapshot }: Checkpoint): boolean {
     if (this.watch.undelivered.length > 0) return false;
-    return this.comparison.differences(snapshot, this.machine.snapshot(), true).length === 0;
+    // Most runs that are not back yet are elsewhere: that is seen without looking at everything.
+    const there = this.machine.pes.every(({ s }) => s.pc === pcOf(snapshot, s.index));
+    return there && this.comparison.differences(snapshot, true).length === 0;
   }
 
   /** The guest has something to say: what it says is waited for. */
@@ -322,6 +329,12 @@ export class Explorer {
       converged,
     };
   }
+}
+
+/** PC of a PE in a snapshot. */
+function pcOf({ pes }: Snapshot, pe: number): bigint {
+  const { block } = pes[pe]!;
+  return new DataView(block.buffer, block.byteOffset).getBigUint64(PE_STATE.PC.offset, true);
 }
 
 /** A text without numbers that change from run to run; symbols keep theirs. */

@@ -63,6 +63,8 @@ export interface CampaignHead {
   /** Boundaries that are to be tried of those in the window, by all parts together. */
   readonly chosen: number;
   readonly limits: ExploreLimits;
+  /** What the undisturbed run itself has to say: it counts as trouble nowhere. */
+  readonly known: readonly string[];
 }
 
 /** What became of all cases of a point. */
@@ -110,9 +112,13 @@ function notCoveredOf(head: CampaignHead, { units, wanted, schedules }: Campaign
   }
   const pairsDrawn = units.filter((unit) => unit.pairsDrawn).length;
   if (pairsDrawn > 0) byLimit('pairsMax', `At ${pairsDrawn} boundaries not every second event was tried`);
-  if (schedules && schedules.left > 0) byLimit('schedulesMax', `${schedules.left} schedules were not tried`);
+  if (schedules?.brokenOff)
+    found.push({ text: `${schedules.left} schedules and what follows from them: the campaign was broken off.` });
+  else if (schedules && schedules.left > 0) byLimit('schedulesMax', `${schedules.left} schedules were not tried`);
   if (schedules && schedules.cut > 0)
     byLimit('scheduleStepsMax', `${schedules.cut} schedules were followed only for so many steps`);
+  for (const text of head.known)
+    found.push({ text: `The undisturbed run shows this itself, so it counts as trouble nowhere: ${text}` });
   if (!head.compared)
     found.push({ text: 'End states were not compared: only what the guest and the checks say counts.' });
   return found;
@@ -187,6 +193,7 @@ export function headOf(explorer: Explorer, chosen: number): CampaignHead {
     compared,
     chosen,
     limits,
+    known: [...explorer.watch.known],
   };
 }
 

@@ -38,6 +38,8 @@ export interface ScheduleCoverage {
   readonly left: number;
   /** Runs that were cut off while they were followed. */
   readonly cut: number;
+  /** Somebody ended it before its end. */
+  readonly brokenOff?: true;
 }
 
 /** Effects on the PE that takes the step and nothing else. */
@@ -105,11 +107,15 @@ export class Schedules {
       this.independent = 0;
       const levels: Switch[][][] = Array.from({ length: this.preemptionsMax + 1 }, () => []);
       levels[0]!.push([]);
+      this.levels = levels;
+      this.followed = 0;
+      this.ended = false;
       for (let level = 0; level <= this.preemptionsMax; level++) {
         const queue = levels[level]!;
         for (let n = 0; n < queue.length && this.tried < schedulesMax; n++) {
           const path = queue[n]!;
           const { turned, result } = this.follow(path);
+          this.followed++;
           const id = result.case.id;
           if (!results.has(id)) {
             results.add(id);
@@ -118,15 +124,19 @@ export class Schedules {
           this.children(path, turned, level, levels);
         }
       }
-      this.left = levels.reduce((sum, queue) => sum + queue.length, 0) - this.tried;
+      this.ended = true;
     }
   }
-  private left = 0;
+  /** Schedules that are known, by number of preemptions, and how many of them were followed since they are. */
+  private levels: readonly (readonly unknown[])[] = [];
+  private followed = 0;
+  private ended = true;
 
   /** What was tried so far. */
   get coverage(): ScheduleCoverage {
-    const { tried, independent, cut } = this;
-    return { tried, independent, left: Math.max(this.left, 0), cut };
+    const { tried, independent, cut, levels, followed, ended } = this;
+    const left = levels.reduce((sum, queue) => sum + queue.length, 0) - followed;
+    return { tried, independent, left, cut, ...(ended ? {} : { brokenOff: true }) };
   }
 
   private children(path: readonly Switch[], turned: readonly Turned[], level: number, levels: Switch[][][]): void {

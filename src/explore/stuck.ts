@@ -146,8 +146,7 @@ export class StuckAnalysis {
       const steps = end - from;
       const { reason } = hosted ? this.toHosted(() => s.pc === pc, steps) : machine.run({ steps });
       if (reason !== 'stopped') break;
-      const now = machine.snapshot();
-      if (this.comparison.differences(first, now, false).length === 0) found = machine.steps - first.time.steps;
+      if (this.comparison.differences(first, false).length === 0) found = machine.steps - first.time.steps;
     }
     for (const off of removers) off();
     return looked ? undefined : found;
@@ -169,7 +168,7 @@ export class StuckAnalysis {
       // Each round of a loop in hosted code has yields of its own.
       pcs.set(isHosted(pc) ? (machine.hosted!.describe(pc) ?? '').replace(/, yield \d+$/, '') : `${pc}`, pc);
     });
-    machine.run({ steps: SAMPLE_STEPS });
+    machine.run({ steps: Math.min(SAMPLE_STEPS, this.limits.cycleStepsMax) });
     off();
     const nameOf = (pc: bigint): string => placeName(machine, symbols, pc).replace(/\+0x[0-9a-f]+$/, '');
     let instructions = 0;

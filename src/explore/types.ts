@@ -35,6 +35,8 @@ export interface Point {
   readonly pe: number;
   readonly pc: bigint;
   readonly el: number;
+  /** Function and yield of hosted code, which can only be said while it runs. */
+  readonly hosted?: string;
 }
 
 /** An event put in at a boundary. */

@@ -32,6 +32,14 @@ export interface Trouble {
   readonly by: 'console' | 'symbol';
 }
 
+/** What there was to hear until some boundary. */
+export interface Heard {
+  readonly console: string;
+  /** In the order in which they were taken. */
+  readonly exceptions: readonly ExceptionRecord[];
+}
+const NOTHING_HEARD: Heard = { console: '', exceptions: [] };
+
 /** Listens to one machine for all its runs; `begin` forgets what was. */
 export class Watch implements TraceSink {
   /** What the guest wrote since `begin`, its end where it is long. */
@@ -44,6 +52,8 @@ export class Watch implements TraceSink {
   learning = false;
   /** What was heard then. */
   readonly known = new Set<string>();
+  /** Exceptions that are heard are kept here. */
+  exceptions: ExceptionRecord[] | undefined;
   /** Hears every character of the console. */
   onText: ((text: string) => void) | undefined;
   private readonly machine: Machine;
@@ -106,25 +116,31 @@ export class Watch implements TraceSink {
     this.machine.stop();
   }
 
-  /** A run begins at the boundary at which the machine is. */
-  begin(startSteps: number): void {
-    this.console = '';
-    this.line = '';
+  /**
+   * A run begins at the boundary at which the machine is.
+   *
+   * @param before - what the undisturbed run wrote until there, and the exceptions that it took
+   */
+  begin(startSteps: number, before: Heard = NOTHING_HEARD): void {
+    this.console = before.console.slice(0, CONSOLE_CHARS_MAX);
+    this.line = before.console.slice(before.console.lastIndexOf('\n') + 1).slice(0, LINE_CHARS_MAX);
     this.lineReported = false;
     this.expected = undefined;
     this.trouble = undefined;
     this.delivered.length = 0;
     this.waiting = [];
     this.last.length = 0;
+    for (const record of before.exceptions) this.last[record.pe] = record;
     this.startSteps = startSteps;
   }
   /** An event was accepted for a PE. */
   accepted(event: number, pe: number): void {
     this.waiting.push({ event, pe });
   }
-  /** It was not accepted after all. */
+  /** The last one of its kind was not accepted after all, or is the same as one before it. */
   withdraw(event: number, pe: number): void {
-    this.waiting = this.waiting.filter((waiting) => waiting.event !== event || waiting.pe !== pe);
+    const at = this.waiting.findLastIndex((waiting) => waiting.event === event && waiting.pe === pe);
+    if (at >= 0) this.waiting.splice(at, 1);
   }
   /** Accepted events that were not delivered so far. */
   get undelivered(): readonly { readonly event: number; readonly pe: number }[] {
@@ -148,7 +164,10 @@ export class Watch implements TraceSink {
 
   record(record: TraceRecord): void {
     this.onRecord?.(record);
-    if (record.kind === 'exception') this.last[record.pe] = record;
+    if (record.kind === 'exception') {
+      this.last[record.pe] = record;
+      this.exceptions?.push(record);
+    }
     for (const waiting of [...this.waiting]) {
       const pc = this.events[waiting.event]!.delivered?.(record, waiting.pe, this.last[record.pe]);
       if (pc === undefined) continue;

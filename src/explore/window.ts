@@ -1,12 +1,13 @@
 /** The undisturbed run: the boundaries in the window, where runs are to end, and states to come back to. */
 import type { Symbols } from '../debug/symbols/symbols.ts';
-import type { TraceRecord } from '../debug/trace/records.ts';
+import type { ExceptionRecord, TraceRecord } from '../debug/trace/records.ts';
+import { isHosted } from '../engine/hosted/program.ts';
 import type { Machine, RunReason, Snapshot } from '../machine/machine.ts';
 import { ExploreError } from './errors.ts';
 import type { ExploreLimits } from './limits.ts';
 import { type CodeRange, codeRanges, consolePattern, onArrival, placeText, runTo, runToArrival } from './places.ts';
 import type { ExploreOptions, Place, Point } from './types.ts';
-import type { Watch } from './watch.ts';
+import type { Heard, Watch } from './watch.ts';
 
 /** Steps behind the window at which runs end when nothing else is said. */
 export const SETTLE_STEPS = 20_000;
@@ -36,6 +37,8 @@ export interface Baseline {
   readonly arrivals: readonly number[];
   /** What the console showed, byte by byte, with the steps. */
   readonly console: readonly { readonly step: number; readonly text: string }[];
+  /** Exceptions that were taken, with the steps of the machine. */
+  readonly exceptions: readonly ExceptionRecord[];
   /** By ascending step; the start is the first. */
   readonly checkpoints: readonly Checkpoint[];
 }
@@ -110,7 +113,9 @@ class Boundaries {
     if (pes && !pes.includes(pe)) return;
     if (this.ranges && !this.ranges.some(({ from, to }) => pc >= from && pc < to)) return;
     const el = moved?.el ?? machine.pes[pe]!.s.el;
-    this.points.push({ index: this.points.length, step: machine.steps - this.startSteps, pe, pc, el });
+    const hosted = isHosted(pc) ? machine.hosted?.describe(pc) : undefined;
+    const step = machine.steps - this.startSteps;
+    this.points.push({ index: this.points.length, step, pe, pc, el, ...(hosted === undefined ? {} : { hosted }) });
   }
 }
 
@@ -207,6 +212,8 @@ export function baselineOf(around: Surroundings, options: ExploreOptions): Basel
   watch.begin(startSteps);
   watch.learning = true;
   const console: { step: number; text: string }[] = [];
+  const exceptions: ExceptionRecord[] = [];
+  watch.exceptions = exceptions;
   watch.onText = (text) => void console.push({ step: machine.boundary.step - startSteps, text });
   const arrivals: number[] = [];
   const place = endPlace(options);
@@ -224,11 +231,38 @@ export function baselineOf(around: Surroundings, options: ExploreOptions): Basel
   const reason = toEnd(around, options, startSteps, arrivals);
   remove();
   watch.onText = undefined;
+  watch.exceptions = undefined;
   watch.learning = false;
   const end = { step: machine.steps - startSteps, snapshot: machine.snapshot(), reason };
   const { points } = found;
   const checkpoints = keep(machine, start, points[0]!.step, end.step);
-  return { startSteps, points, closeStep, cut, end, arrivals, console, checkpoints };
+  return { startSteps, points, closeStep, cut, end, arrivals, console, exceptions, checkpoints };
+}
+
+/** How many of a list in ascending order lie before a limit. */
+function countBefore<T>(list: readonly T[], stepOf: (one: T) => number, limit: number): number {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (stepOf(list[middle]!) < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** What the undisturbed run had said before a boundary, given by its steps since the start. */
+export function heardBefore({ startSteps, console, exceptions }: Baseline, step: number): Heard {
+  const texts = console.slice(
+    0,
+    countBefore(console, (text) => text.step, step),
+  );
+  return {
+    console: texts.map(({ text }) => text).join(''),
+    exceptions: exceptions.slice(
+      0,
+      countBefore(exceptions, (record) => record.step - startSteps, step),
+    ),
+  };
 }
 
 /** Runs again and keeps states on the way. */

@@ -61,6 +61,11 @@ export abstract class MachineState extends GuestView {
     return { ...this.whole.capture(this.now()), arrivals: this.stops.arrivals() };
   }
 
+  /** The state at this boundary but for RAM, as `snapshot` has it. For comparisons: nothing is kept. */
+  stateNow(): Omit<Snapshot, 'ram'> {
+    return this.whole.withoutRam(this.now());
+  }
+
   /**
    * Puts the machine back. Costs what differs. Actions given to `at` and `atTimeNs` are dropped; hooks stay.
    *

@@ -69,12 +69,15 @@ export class WholeState {
   }
 
   /** The state at this boundary. RAM is shared with the snapshot until it changes. */
-  capture({ steps, timeNs, ended }: Moment): Snapshot {
+  capture(moment: Moment): Snapshot {
+    return { ...this.withoutRam(moment), ram: this.memory.capture() };
+  }
+  /** The state at this boundary but for RAM, for comparisons: cheaper than `capture`. */
+  withoutRam({ steps, timeNs, ended }: Moment): Omit<Snapshot, 'ram'> {
     const { pes, scheduler } = this.parts;
     for (const pe of pes) pe.s.settle();
     return {
       machine: this.identity,
-      ram: this.memory.capture(),
       pes: pes.map((pe) => ({
         block: this.memory.u8.slice(pe.s.base, pe.s.base + ARCHITECTURAL_BYTES),
         extra: pe.state(),
@@ -147,6 +150,12 @@ export class WholeState {
     if (hosted) part('hosted', hosted.activations.summary());
     for (const { addrPa, digest } of this.fingerprint.ramPieces()) found[`ram 0x${addrPa.toString(16)}`] = digest;
     return found;
+  }
+
+  /** Pages of RAM that may differ from those of a snapshot, with what they hold there: read only. */
+  changedPages(snapshot: Snapshot): Iterable<{ readonly page: number; readonly bytes: Uint8Array }> {
+    this.check(snapshot);
+    return this.memory.changedSince(snapshot.ram);
   }
 
   /** Pages of RAM of a snapshot that are not known to be all zero, ascending; the bytes are shared: read only. */

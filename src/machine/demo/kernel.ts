@@ -1,5 +1,5 @@
 /** The operating system of the demonstration: two CPUs, an SDEI client, a handler of hardware errors, NMIs. */
-import { type Hosted, load, nop, store } from '../../engine/hosted/effects.ts';
+import { become, type Hosted, load, nop, store } from '../../engine/hosted/effects.ts';
 import type { HostedProgram } from '../../engine/hosted/program.ts';
 import { Backtrace } from '../../os/irqflags/backtrace.ts';
 import type { Cpu } from '../../os/kit/cpu.ts';
@@ -12,6 +12,9 @@ import { HEST_PA } from './firmware.ts';
 
 /** Private events of the machine that the firmware raises. */
 export const DEMO_EVENTS = { normal: 3000, critical: 3001 } as const;
+
+/** Rounds of waiting between two fresh starts of a function. */
+const ROUNDS = 16;
 
 /** A line to whoever tells the story: it is not shown. */
 const cue = (cpu: Cpu, what: string): Hosted => cpu.printNow(`#${what}\n`);
@@ -52,9 +55,16 @@ export function demoKernel(): { readonly kernel: Kernel; readonly program: Hoste
     yield* cue(cpu, 'end');
     yield* cue(cpu, 'bye');
   }
-  /** CPU 1: a section with interrupts masked, in which the timer rings and CPU 0 asks where it is. */
+  /** CPU 1 until its scene comes. Rounds end with `become`, so that what a snapshot keeps of it stays short. */
   function* secondary(cpu: Cpu): Hosted {
-    while ((yield* load(stage)) !== 1n) yield* cpu.relax();
+    for (let n = 0; n < ROUNDS; n++) {
+      if ((yield* load(stage)) === 1n) yield* become('section');
+      yield* cpu.relax();
+    }
+    yield* become('secondary');
+  }
+  /** A section with interrupts masked, in which the timer rings and CPU 0 asks where this CPU is. */
+  function* section(cpu: Cpu): Hosted {
     yield* cpu.irq.disable();
     yield* setTimer(cpu, 200n);
     yield* store(stage, 2n);
@@ -63,6 +73,7 @@ export function demoKernel(): { readonly kernel: Kernel; readonly program: Hoste
     yield* cpu.irq.enable();
     yield* compute(60);
     yield* store(stage, 4n);
+    yield* become('kitIdle');
   }
-  return { kernel, program: ghes.program({ main, secondary }) };
+  return { kernel, program: ghes.program({ main, secondary, section }) };
 }

@@ -47,6 +47,12 @@ export function registersOf(block: Uint8Array): Readonly<Record<string, bigint>>
   return registers;
 }
 
+/** Where a register lies in a block, undefined for a name that no register has. */
+export function placeOf(name: string): { readonly offset: number; readonly sizeBytes: number } | undefined {
+  const place = BY_NAME.get(name);
+  return place && { offset: place.offset, sizeBytes: { i32: 4, i64: 8, v128: 16 }[place.type] };
+}
+
 /**
  * The inverse of `registersOf`.
  *
