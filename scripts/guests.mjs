@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Fetches the guests that the tests boot: Debian's arm64 kernel and static busybox, and makes an initramfs of them, and
-// a second one with the modules that the board's devices and ext4 need. Then Debian's PREEMPT_RT kernel, by itself.
+// a second one with the modules that the board's devices and ext4 need, and a third with the kernel and kexec in it.
+// Then Debian's PREEMPT_RT kernel, by itself.
 //
 //   node scripts/guests.mjs            fetch what is missing, print where it is
 //   node scripts/guests.mjs --json     the same as one JSON object on stdout
@@ -23,6 +24,7 @@ import {
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { KEXEC_PACKAGES, kexecFiles } from './kexec-guest.mjs';
 
 /** Kernels by the meta package that depends on the newest one, and what that one is called. */
 const KERNELS = {
@@ -270,6 +272,23 @@ function fetchRtKernel(workDir) {
   return { files: { 'Image-rt': Image, 'config-rt': config }, facts: { kernelRelease, kernelPackage } };
 }
 
+/** kexec-tools and what it is linked with, as an archive to follow the initramfs. */
+function fetchKexec(workDir) {
+  const packages = KEXEC_PACKAGES.map((name) => ({ name, ...downloadAndUnpack(name, workDir) }));
+  const files = kexecFiles(
+    packages.map(({ rootDir }) => rootDir),
+    (name) => {
+      throw new CannotFetch(`kexec-tools: '${name}' is in none of ${KEXEC_PACKAGES.join(', ')}`);
+    },
+  );
+  const entries = files.map(([path, data]) => ({ path, mode: S_IFREG | 0o755, data }));
+  const archive = cpioNewc([{ path: 'lib', mode: S_IFDIR | 0o755 }, ...entries]);
+  return {
+    files: { 'kexec.cpio': archive },
+    facts: { kexecPackage: `${packages[0].name} ${packages[0].version}`, packages: KEXEC_PACKAGES.join(' ') },
+  };
+}
+
 // ---- initramfs -----------------------------------------------------------------------------------------------------
 
 const S_IFDIR = 0o040000;
@@ -340,6 +359,13 @@ const SETS = {
     stored: ['Image-rt', 'config-rt'],
     fetch: fetchRtKernel,
   },
+  kexec: {
+    manifest: 'guests-kexec.json',
+    metaPackage: 'linux-image-arm64',
+    stored: ['kexec.cpio'],
+    fetch: fetchKexec,
+    isOfNow: ({ packages }) => packages === KEXEC_PACKAGES.join(' '),
+  },
 };
 
 /** The manifest, when every file it names is there with the content it was stored with. */
@@ -389,6 +415,13 @@ function refreshInitramfs(dir) {
   refresh(join(dir, 'initramfs-modules.cpio'), Buffer.concat([plain, readFileSync(join(dir, 'modules.cpio')), init]));
 }
 
+/** The first initramfs, kexec, and as /Image the kernel that is to be started by it. */
+function refreshKexecInitramfs(dir) {
+  const [plain, kexec, Image] = ['initramfs.cpio', 'kexec.cpio', 'Image'].map((name) => readFileSync(join(dir, name)));
+  const kernel = cpioNewc([{ path: 'Image', mode: S_IFREG | 0o644, data: Image }]);
+  refresh(join(dir, 'initramfs-kexec.cpio'), Buffer.concat([plain, kexec, kernel]));
+}
+
 function main(args) {
   const unknown = args.find((arg) => !['--json', '--refresh'].includes(arg));
   if (unknown) {
@@ -402,11 +435,14 @@ function main(args) {
     const manifest = stored(SETS.guests);
     refreshInitramfs(dir);
     const rt = stored(SETS.rtKernel);
+    const kexec = stored(SETS.kexec);
+    refreshKexecInitramfs(dir);
     const result = {
       dir,
       kernel: join(dir, 'Image'),
       initrd: join(dir, 'initramfs.cpio'),
       initrdModules: join(dir, 'initramfs-modules.cpio'),
+      initrdKexec: join(dir, 'initramfs-kexec.cpio'),
       config: join(dir, 'config'),
       busybox: join(dir, 'busybox'),
       kernelRelease: manifest.kernelRelease,
@@ -416,6 +452,7 @@ function main(args) {
       rtConfig: join(dir, 'config-rt'),
       rtKernelRelease: rt.kernelRelease,
       rtKernelPackage: rt.kernelPackage,
+      kexecPackage: kexec.kexecPackage,
     };
     const lines = Object.entries(result).map(([name, value]) => `${name.padEnd(15)} ${value}`);
     process.stdout.write(args.includes('--json') ? `${JSON.stringify(result)}\n` : `${lines.join('\n')}\n`);

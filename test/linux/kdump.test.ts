@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { haveCompiler } from '../support/kvm-vmm.ts';
+import { Fingerprint } from './kdump-guest.ts';
+import { KdumpPoints } from './kdump-points.ts';
+import { haveKexec } from './kexec-guest.ts';
+import { exploreWindow } from './kvm-init.ts';
+import { TIMEOUT_MS } from './suite.ts';
+
+const MIB = 2 ** 20;
+
+it('a fingerprint is that of test/guest/kdump/vmhash.c, and depends on the place of each word', () => {
+  const of = (words: readonly number[]): string => {
+    const sum = new Fingerprint();
+    sum.add(new Uint8Array(Uint32Array.from(words).buffer));
+    return sum.text;
+  };
+  expect(of([1, 2, 0xffff_ffff])).toBe('00000001000000060000000100000002');
+  expect(of([2, 1, 0xffff_ffff])).not.toBe(of([1, 2, 0xffff_ffff]));
+  const many = Array.from({ length: 3000 }, (_, n) => (n * 2_654_435_761) >>> 0);
+  let s1 = 0n;
+  let s2 = 0n;
+  for (const word of many) {
+    s1 += BigInt(word);
+    s2 += s1;
+  }
+  const hex = (value: bigint): string => BigInt.asUintN(64, value).toString(16).padStart(16, '0');
+  expect(of(many)).toBe(hex(s2) + hex(s1));
+});
+
+describe.skipIf(!haveKexec || !haveCompiler)(
+  "kdump of Debian's kernel (needs scripts/guests.mjs to have run, and the cross compiler)",
+  { timeout: 3 * TIMEOUT_MS },
+  () => {
+    // The long form is `npm run kexec -- kdump`: 100 points, 1 and 4 CPUs, each way.
+    it.each(['VHE'] as const)('%s: from points of a busy system to /proc/vmcore, which is the RAM of then', (way) => {
+      const system = new KdumpPoints({ way, cpus: 4, points: 3, seed: 9 });
+      const found = [system.next(), system.next(), system.next()];
+      expect(found.flatMap(({ complaints }) => complaints)).toEqual([]);
+      expect(found.map(({ cause }) => cause)).toEqual(['sdei', 'sdei-critical', 'gsiv']);
+      for (const { comparedBytes, odd, entry } of found) {
+        // 384 MiB less the 128 of the crash kernel and what is the firmware's; the kernel is in it twice.
+        expect(comparedBytes).toBeGreaterThan(250 * MIB);
+        expect(odd).toEqual([]);
+        expect(entry.el).toBe(2);
+      }
+    });
+
+    // The long form, every boundary and two more scenarios, is `npm run kexec -- kvm-init`.
+    it("nVHE: from boundaries of KVM's initialisation of a CPU to the crash kernel at EL2", async () => {
+      const { boundaries, outcomes } = await exploreWindow({ name: 'nvhe', sample: { count: 12, seed: 3 } });
+      expect(boundaries).toBeGreaterThan(300);
+      expect(outcomes).toEqual({ completed: 12 });
+    });
+  },
+);
