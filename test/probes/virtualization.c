@@ -249,8 +249,24 @@ void virtualization(void) {
   list_registers();
 }
 
+/* XN[1:0] of stage 2, for EL0 and EL1 apart: FEAT_XNX. */
+static void execute_never(void) {
+  tables();
+  for (u32 level = 1; level < 4; level++)
+    for (u64 xn = 0; xn < 4; xn++)
+      for (u32 el = 0; el < 2; el++) {
+        const u64 base = level == 3 ? (u64)test_page | 3 : level == 2 ? RAM | 1 : GIB | 1;
+        const u64 va = place(level, base | GOOD | xn << 53);
+        guest(VM);
+        say("xn%d L%d EL%d: ", xn, (u64)level, (u64)el);
+        run_at(S(br), DAIF | MODE_OF[el], va, 0);
+        show(S(br));
+      }
+}
+
 /* HCR_EL2.{E2H, TGE}: what EL2's names reach, and where exceptions of EL0 go. */
 void host(void) {
+  execute_never();
   for (u64 mode = 0; mode < 4; mode++) {
     const u64 hcr = HCR_RW | (mode & 1 ? E2H : 0) | (mode & 2 ? HCR_TGE : 0);
     for (u32 el = 0; el < 3; el++) {

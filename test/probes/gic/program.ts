@@ -1,5 +1,6 @@
 /** A bare-metal program made of operations on a GICv3, which prints one number for each that gives one. */
 import { GICC_REGS as V2_GICC, GICD_REGS as V2_GICD } from '../../../src/devices/gicv2/maps.ts';
+import { GICH_REGS, GICV_REGS } from '../../../src/devices/gicv2/virtual-maps.ts';
 import { GITS_REGS } from '../../../src/devices/gicv3/its/regs.ts';
 import { GICD_REGS, GICR_REGS } from '../../../src/devices/gicv3/maps.ts';
 import { assemble } from '../../../src/isa/text/index.ts';
@@ -57,12 +58,14 @@ export class GicProgram {
 
   /** Physical address of a register by name, such as `GICR_IPRIORITYR0`. */
   private address(name: string, plus: number): number {
-    const { gicd, gicr, gicc, gits } = VIRT_MEMORY_MAP;
+    const { gicd, gicr, gicc, gich, gicv, gits } = VIRT_MEMORY_MAP;
     const v2 = this.gic === 2;
     const frames = {
       GICD: [v2 ? V2_GICD : GICD_REGS, gicd],
       GICR: [GICR_REGS, gicr],
       GICC: [V2_GICC, gicc],
+      GICH: [GICH_REGS, gich],
+      GICV: [GICV_REGS, gicv],
       GITS: [GITS_REGS, gits],
     } as const;
     const [map, { basePa }] = frames[name.slice(0, 4) as keyof typeof frames];

@@ -1,5 +1,6 @@
 /** What is asked of a GICv2, here and under QEMU. Priorities are multiples of 8: QEMU implements 8 bits, we 5. */
 import { GicProgram } from './program.ts';
+import { virtualScenes } from './scenes-v2-virtual.ts';
 
 const SPI = 64;
 const SPI2 = 65;
@@ -159,5 +160,6 @@ export function gicv2Program(el3: boolean): GicProgram {
   priorities(p, el3);
   sgis(p, el3);
   if (el3) views(p);
+  if (el3) virtualScenes(p);
   return p;
 }

@@ -1,0 +1,58 @@
+// `npm run explore:hosted [-- NAME...]`: every scenario in scenarios/hosted as it should be, and with each of its
+// variants; of each variant what was found first, and whether the line that replays it works. Minutes for all.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureBuilt, ensureInstalled, ROOT } from './checkout.mjs';
+
+// Tests have built elsewhere.
+const root = process.env.UNMASKABLE_BUILT ?? ROOT;
+if (root === ROOT) {
+  ensureInstalled();
+  ensureBuilt();
+}
+const folder = mkdtempSync(join(tmpdir(), 'unmaskable-hosted-'));
+const report = join(folder, 'report.json');
+const command = (...args) =>
+  spawnSync(process.execPath, [join(root, 'bin', 'unmaskable.mjs'), ...args], { encoding: 'utf8' });
+
+/** Names that a scenario takes, as it says itself. */
+function variantsOf(path) {
+  const { stderr } = command('explore', path, '--variant', '?');
+  const [, names] = /It has: (.*)\.\n/.exec(stderr) ?? [];
+  if (names === undefined) throw new Error(`${path}: ${stderr}`);
+  return names.split(', ');
+}
+
+/** Explores, and replays what was found. */
+function tried(path, variant) {
+  const more = variant === undefined ? [] : ['--variant', variant];
+  const { status, stderr } = command('explore', path, ...more, '--report', report, '--quiet');
+  if (status !== 0 && status !== 1) return { text: stderr.trim(), right: false };
+  const { kinds, coverage } = JSON.parse(readFileSync(report, 'utf8')).report;
+  const [first] = kinds.filter(({ failure }) => failure);
+  const runs = `${coverage.cases} runs`;
+  if (!first) return { text: `nothing in ${runs}`, right: variant === undefined };
+  const replayed = command('replay', `${report}#${first.number}`).status === 0;
+  const text = `${first.outcome}, ${first.count} of ${runs}; the replay ${replayed ? 'has it again' : 'FAILS'}`;
+  return { text, right: variant !== undefined && replayed };
+}
+
+let wrong = 0;
+try {
+  const wanted = process.argv.slice(2);
+  const names = readdirSync(join(ROOT, 'scenarios', 'hosted')).map((file) => file.replace(/\.ts$/, ''));
+  for (const name of wanted.length > 0 ? wanted : names) {
+    const path = join(ROOT, 'scenarios', 'hosted', `${name}.ts`);
+    for (const variant of [undefined, ...variantsOf(path)]) {
+      const { text, right } = tried(path, variant);
+      if (!right) wrong++;
+      console.log(`${name}${variant === undefined ? '' : ` ${variant}`}: ${text}${right ? '' : '   <- WRONG'}`);
+    }
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(wrong === 0 ? 'each variant is found, and nothing else' : `${wrong} are not as they should be`);
+process.exitCode = wrong === 0 ? 0 : 1;
