@@ -53,6 +53,13 @@ export {
   type HostedVectors,
   type VectorGroup,
 } from './engine/hosted/program.ts';
+export { Ghes, type GhesOptions } from './os/ghes/ghes.ts';
+export { HYP_ABIS, type HypAbi, hypAbi } from './os/hyp/abi.ts';
+export { everyBoundary, type Window32 } from './os/hyp/arm32/explore.ts';
+export { Kernel32, type Kernel32Options } from './os/hyp/arm32/kernel.ts';
+export { Handover, type HandoverVariants } from './os/hyp/handover.ts';
+export { HypKernel, type HypKernelOptions } from './os/hyp/kernel.ts';
+export { Kvm, type KvmVariants } from './os/hyp/kvm.ts';
 export { type HypWatchdog, SdeiHypervisor, type SdeiHypervisorOptions } from './os/hyp-sdei/hypervisor.ts';
 export { type HypMachine, HypOutside, type SavedGuest } from './os/hyp-sdei/outside.ts';
 export { Backtrace } from './os/irqflags/backtrace.ts';
