@@ -15,6 +15,7 @@ export interface ScenarioHow {
  * What a scenario in JavaScript or TypeScript exports by default.
  *
  * @example
+ * import { Machine, type ScenarioModule, sdei } from 'unmaskable';
  * export default {
  *   create: ({ engine }) => Machine.create({ kernel, engine }),
  *   prepare: (machine) => void machine.run({ steps: 1_000_000 }),
