@@ -4,264 +4,274 @@
  */
 import { PE_STATE } from '../../src/arch/pestate.ts';
 import { WAIT } from '../../src/cpu/waiting.ts';
-import { type Hosted, HostedError, load, nop, store } from '../../src/hosted.ts';
-import type { Machine } from '../../src/machine/machine.ts';
-import type { Cpu } from '../../src/os/kit/cpu.ts';
+import { type ErrorSource, memoryBlock, PLACE, PlayedFirmware } from '../../src/experiments/errors.ts';
+import { Rig } from '../../src/experiments/rig.ts';
+import { SDEI_EVENTS_DEFAULT, type SdeiEvent } from '../../src/firmware/sdei/events.ts';
+import { HostedError } from '../../src/hosted.ts';
 import { deadlock } from '../../src/os/kit/deadlock.ts';
-import { ERRNO } from '../../src/os/kit/errno.ts';
-import { Kernel } from '../../src/os/kit/kernel.ts';
-import { setTimer } from '../../src/os/kit/timer.ts';
-import { SdeiClient } from '../../src/os/sdei/client.ts';
-import { sdeiRaw } from '../../src/os/sdei/firmware.ts';
-import { sdeiFreeze, sdeiProbe, sdeiResume, sdeiSuspend, sdeiThaw } from '../../src/os/sdei/lifecycle.ts';
+import { AREA, areaOf } from '../../src/os/kit/layout.ts';
 import type { SdeiVariants } from '../../src/os/sdei/variants.ts';
-import { osMachine } from '../support/os-run.ts';
 import { Rng } from '../support/rng.ts';
+import {
+  type Current,
+  EVENTS,
+  newTally,
+  type Storm,
+  type StormKernel,
+  stormKernel,
+  type Tally,
+} from './storm-kernel.ts';
 
-/** Which events each of the two threads has for itself. */
-const EVENTS: readonly (readonly bigint[])[] = [
-  [0n, 3000n, 3002n],
-  [3001n, 3003n],
-];
-const SHARED: ReadonlySet<bigint> = new Set([3002n, 3003n]);
-const STEPS_MAX = 1_000_000;
-/** Times that the same ring of waiting CPUs must be found, 2,000 steps apart. */
+export { newTally, type Storm, stormOf, type Tally } from './storm-kernel.ts';
+
+const STEPS_MAX = 300_000;
+/** Steps until the threads begin. */
+const READY_STEPS_MAX = 150_000;
+/** Steps between two looks from outside. */
+const LOOK_STEPS = 1000;
+/** Times that the same ring of waiting CPUs must be found, one after the other. */
 const RING_ROUNDS = 20;
-/** Times that an event must be found pending and enabled, 2,000 steps apart, to count as lost. */
-const PENDING_ROUNDS = 10;
-/** Longer than it takes to find that. */
-const SETTLE_NS = 25_000n;
+/** Looks until everything must have been handled once nothing new comes. */
+const SETTLE_ROUNDS = 40;
 
-type Action =
-  | {
-      readonly kind: 'register' | 'enable' | 'disable' | 'unregister';
-      readonly event: bigint;
-      /** Compare with the firmware afterwards, which keeps CPUs from coming and going for a while. */
-      readonly compare: boolean;
-    }
-  | { readonly kind: 'off' | 'on'; readonly pe: number }
-  | { readonly kind: 'sleep' | 'freeze' };
+const GHES_SPI = 100;
+/** Events of error sources: nobody else's. */
+const GHES_EVENTS: readonly SdeiEvent[] = [
+  { number: 3004, type: 'private', priority: 'normal' },
+  { number: 3005, type: 'private', priority: 'critical' },
+  { number: 3006, type: 'shared', priority: 'normal' },
+];
+const SOURCES: readonly ErrorSource[] = [
+  { notify: 'SDEI', vector: 3004 },
+  { notify: 'SDEI', vector: 3005 },
+  { notify: 'SDEI', vector: 3006 },
+  { notify: 'externalInterrupt', vector: GHES_SPI },
+];
+/** Most records of a storm, and how many of the drops bring one: a record takes thousands of steps. */
+const RECORDS_MAX = 16;
+const RECORD_PERCENT = 20;
+/** Page of the first record; each has one of its own. */
+const FIRST_PFN = 0x4_0800n;
 
-/** What one storm is made of: everything follows from the seed. */
-export interface Storm {
-  readonly seed: number;
-  readonly cpus: number;
-  readonly pseudoNmi: boolean;
-  readonly turnMax: number;
-  readonly actions: readonly (readonly Action[])[];
+/** Priority and kind of all events that rain. */
+const PRIVATE_OR_SHARED = new Map([...SDEI_EVENTS_DEFAULT, ...GHES_EVENTS].map((e) => [e.number, e]));
+
+/** A machine that stands at the beginning of all storms of a kind. */
+interface Prepared extends StormKernel {
+  readonly rig: Rig;
+  readonly firmware: PlayedFirmware | undefined;
+  readonly current: Current;
+  readonly mark: ReturnType<Rig['mark']>;
+}
+class NeverReady extends Error {}
+const prepared = new Map<string, Prepared>();
+
+function prepare(storm: Storm, variants: SdeiVariants): Prepared {
+  const key = JSON.stringify([storm.cpus, storm.pseudoNmi, storm.ghes, variants]);
+  const before = prepared.get(key);
+  if (before) return before;
+  const current: Current = { storm, tally: newTally(), pages: new Set() };
+  const made = stormKernel(storm, { variants, ghesSpi: GHES_SPI, hestPa: PLACE.hestPa }, current);
+  const { kernel, ghes, functions } = made;
+  const rig = new Rig({
+    hosted: ghes ? ghes.program(functions) : kernel.program(functions),
+    entry: kernel.entry,
+    cpus: storm.cpus,
+    sdei: { events: [...SDEI_EVENTS_DEFAULT, ...GHES_EVENTS] },
+  });
+  const firmware = ghes && new PlayedFirmware(rig, SOURCES);
+  rig.machine.runUntil(() => rig.text.endsWith('ready\n'), { steps: READY_STEPS_MAX });
+  if (!rig.text.endsWith('ready\n')) throw new NeverReady(`the threads never begin; console: ${rig.text}`);
+  const all = { ...made, rig, firmware, current, mark: rig.mark() };
+  prepared.set(key, all);
+  return all;
 }
 
-const KINDS = ['register', 'enable', 'enable', 'disable', 'unregister'] as const;
+/** What comes from outside for as long as the machine runs. */
+class Rain {
+  /** Events that were accepted and are still to be handled, by when they were raised. */
+  readonly pending = new Map<string, number>();
+  /** Pages that records told of. */
+  readonly told = new Set<bigint>();
+  /** Nothing new comes, so that it can be seen that everything old is handled. */
+  paused = false;
+  /** Sources are about to be given back. */
+  recordsOver = false;
+  private readonly rng: Rng;
+  private readonly on: Prepared;
+  private readonly off: () => void;
 
-/** The storm of a number. */
-export function stormOf(seed: number): Storm {
-  const rng = new Rng(seed);
-  const cpus = rng.pick([1, 2, 3, 3, 4, 5, 6, 7, 8]);
-  const turnMax = rng.pick([2, 7, 40, 400]);
-  const actions = EVENTS.map((events, thread) => {
-    const own = Array.from({ length: 14 }, (): Action => {
-      const roll = rng.below(10);
-      const event = rng.pick(events);
-      if (roll < 5 || (thread > 0 && roll < 9)) return { kind: rng.pick(KINDS), event, compare: rng.percent(40) };
-      if (roll === 9) return { kind: cpus === 1 ? 'freeze' : 'sleep' };
-      return { kind: rng.percent(50) ? 'off' : 'on', pe: 2 + rng.below(Math.max(1, cpus - 2)) };
+  constructor(on: Prepared) {
+    this.on = on;
+    const { current, rig } = on;
+    this.rng = new Rng(`rain ${current.storm.seed}`);
+    const normal = new Set<number>();
+    this.off = rig.machine.sdei.onMove((pe, event, operation) => {
+      const { tally } = current;
+      if (operation === 'DISPATCH' || operation === 'UNREGISTER') this.pending.delete(keyOf(event, pe));
+      const critical = PRIVATE_OR_SHARED.get(event)!.priority === 'critical';
+      if (operation === 'DISPATCH') {
+        tally.dispatched++;
+        if (critical) tally.critical++;
+        if (critical && normal.has(pe)) tally.nested++;
+        if (!critical) normal.add(pe);
+      } else if (operation.startsWith('COMPLETE') && !critical) normal.delete(pe);
     });
-    return [
-      ...events.flatMap((event): Action[] => [
-        { kind: 'register', event, compare: false },
-        { kind: 'enable', event, compare: true },
-      ]),
-      ...own,
-    ];
-  });
-  return { seed, cpus, pseudoNmi: rng.percent(50), turnMax, actions };
-}
-
-/** What a thread believes of its events. */
-type Belief = Map<bigint, 'registered' | 'enabled' | 'leaving'>;
-
-function* attempt(cpu: Cpu, client: SdeiClient, belief: Belief, action: Action): Hosted {
-  if (!('event' in action)) return;
-  const { kind: call, event } = action;
-  const was = belief.get(event);
-  const expectations = { register: was ? [ERRNO.EBUSY] : [0n], enable: was ? [0n] : [ERRNO.EINVAL] };
-  const result = call === 'register' ? yield* client.register(cpu, event, 'handler') : yield* client[call](cpu, event);
-  let expected: readonly bigint[] = call === 'register' ? expectations.register : expectations.enable;
-  if (was === 'leaving' && call !== 'register') expected = [0n, ERRNO.EPERM, ERRNO.EINPROGRESS];
-  if (call === 'unregister' && was && SHARED.has(event)) expected = [0n, ERRNO.EINPROGRESS];
-  if (!expected.includes(result)) yield* cpu.print(`CPU ${cpu.pe}: ${call} ${event} (${was}): ${result}\n`);
-  if (call === 'unregister') {
-    if (result === 0n) belief.delete(event);
-    else if (result === ERRNO.EINPROGRESS) belief.set(event, 'leaving');
-  } else if (result === 0n && was !== 'leaving') belief.set(event, call === 'enable' ? 'enabled' : 'registered');
-  if (action.compare) yield* compare(cpu, belief, event);
-}
-
-/** The firmware has what the thread believes, on every CPU that is up. */
-function* compare(cpu: Cpu, belief: Belief, event: bigint): Hosted {
-  const believed = belief.get(event);
-  if (believed === 'leaving') return;
-  const expected = believed === 'enabled' ? 3n : believed ? 1n : 0n;
-  const { hotplug } = cpu.kernel.words;
-  yield* cpu.mutexLock(hotplug);
-  const found = yield* cpu.callOn('status', event);
-  yield* cpu.mutexUnlock(hotplug);
-  const wrong = found.findIndex((s) => s !== undefined && (s & 3n) !== expected);
-  if (wrong >= 0) yield* cpu.print(`event ${event} on CPU ${wrong}: status ${found[wrong]}, not ${expected}\n`);
-}
-
-function* act(cpu: Cpu, client: SdeiClient, belief: Belief, action: Action): Hosted {
-  const { cpus } = cpu.kernel.options;
-  switch (action.kind) {
-    case 'off':
-    case 'on': {
-      if (action.pe >= cpus) return;
-      const up = (yield* cpu.online()) & (1 << action.pe);
-      if (action.kind === 'off' && up) yield* cpu.cpuOff(action.pe);
-      if (action.kind === 'on' && !up) yield* cpu.cpuOn(action.pe);
-      for (const event of EVENTS[0]!) yield* compare(cpu, belief, event);
-      return;
-    }
-    case 'sleep':
-      yield* sdeiSuspend(client, cpu);
-      for (let n = 0; n < 20; n++) yield* nop();
-      return yield* sdeiResume(client, cpu);
-    case 'freeze': {
-      const errors = [yield* sdeiFreeze(client, cpu), yield* sdeiThaw(client, cpu)];
-      if (errors.some((e) => e !== 0n)) yield* cpu.print(`freeze and thaw: ${errors}\n`);
-      return;
-    }
-    default:
-      return yield* attempt(cpu, client, belief, action);
+    this.next();
   }
-}
-
-/** Until nothing of this thread is registered. */
-function* finish(cpu: Cpu, client: SdeiClient, belief: Belief): Hosted {
-  for (const event of belief.keys()) {
-    for (let n = 0; n < 200; n++) {
-      const result = yield* client.unregister(cpu, event);
-      if (result === 0n) break;
-      if (result !== ERRNO.EINPROGRESS || n === 199) {
-        yield* cpu.print(`CPU ${cpu.pe}: the last unregister of ${event}: ${result}\n`);
-        break;
-      }
-      yield* cpu.delay(500n);
-    }
+  stop(): void {
+    this.off();
   }
-}
 
-function kernelOf(storm: Storm, variants: SdeiVariants) {
-  const kernel = new Kernel({ cpus: storm.cpus, pseudoNmi: storm.pseudoNmi });
-  const client = new SdeiClient(kernel, { variants });
-  const done = kernel.variable('done');
-  const ready = kernel.variable('ready');
-  client.onEvent('handler', function* (_cpu, { event }) {
-    for (let n = 0; n < (SHARED.has(event) ? 150 : 10); n++) yield* nop();
-    return 0n;
-  });
-  kernel.onCall('status', (_cpu, event) => sdeiRaw('smc', 'SDEI_EVENT_STATUS', event));
-  kernel.onInterrupt(kernel.timerIntid, (cpu) => setTimer(cpu, 3000n));
-  const thread = function* (cpu: Cpu, n: number): Hosted {
-    const belief: Belief = new Map();
-    for (const action of storm.actions[n]!) yield* act(cpu, client, belief, action);
-    // What is pending now must be handled, and not only be forgotten when it is unregistered.
-    if (n === 0) yield* cpu.delay(SETTLE_NS);
-    yield* finish(cpu, client, belief);
-  };
-  const functions = {
-    *main(cpu: Cpu) {
-      yield* setTimer(cpu, 3000n);
-      const error = yield* sdeiProbe(client, cpu);
-      if (error !== 0n) yield* cpu.print(`probe: ${error}\n`);
-      yield* cpu.print('ready\n');
-      yield* store(ready, 1n);
-      yield* thread(cpu, 0);
-      if (storm.cpus > 1) while ((yield* load(done)) === 0n) yield* cpu.relax();
-      const left = yield* client.registered();
-      yield* cpu.print(left === 0 ? 'done' : `${left} slots are left\n`);
-    },
-    *secondary(cpu: Cpu) {
-      if (cpu.pe !== 1) return;
-      while ((yield* load(ready)) === 0n) yield* cpu.relax();
-      yield* thread(cpu, 1);
-      yield* store(done, 1n);
-    },
-  };
-  return { kernel, functions };
-}
-
-/** Raises events at random boundaries for as long as the machine runs; gives those that are still to be handled. */
-function rain(machine: Machine, storm: Storm): ReadonlyMap<string, number> {
-  const rng = new Rng(`rain ${storm.seed}`);
-  const pending = new Map<string, number>();
-  const keyOf = (event: number, pe: number): string =>
-    SHARED.has(BigInt(event)) ? `${event}` : `${event} on PE ${pe}`;
-  machine.sdei.onMove((pe, event, operation) => {
-    if (operation === 'DISPATCH' || operation === 'UNREGISTER') pending.delete(keyOf(event, pe));
-  });
-  const drop = (event: number, pe: number): void => {
-    if (machine.sdei.signal(event, { pe })) pending.set(keyOf(event, pe), machine.steps);
-  };
-  const next = (): void => {
+  private next(): void {
+    const { machine } = this.on.rig;
+    machine.at(machine.steps + 30 + this.rng.below(700), () => {
+      this.fall();
+      this.next();
+    });
+  }
+  private drop(event: number, pe: number): void {
+    const { machine } = this.on.rig;
+    if (machine.sdei.signal(event, { pe })) this.pending.set(keyOf(event, pe), machine.steps);
+  }
+  private fall(): void {
+    const { rng } = this;
+    const { cpus } = this.on.current.storm;
     const event = Number(rng.pick(EVENTS.flat()));
-    const pe = rng.below(storm.cpus);
-    drop(event, pe);
-    if (rng.percent(40)) drop(event, (pe + 1) % storm.cpus);
-    machine.at(machine.steps + 30 + rng.below(700), next);
-  };
-  machine.at(machine.steps + 1, next);
-  return pending;
-}
-
-/** An event that stays pending although a CPU that is up is to handle it; `looks` counts from look to look. */
-function pendingTooLong(machine: Machine, looks: Map<string, number>): string | undefined {
-  for (const { number, handlers } of machine.sdei.state().events) {
-    for (const [pe, { state, latch }] of handlers.entries()) {
-      const key = `${number} on PE ${pe}`;
-      const off = machine.pes[pe]!.s.get32(PE_STATE.waitState) === WAIT.OFF;
-      const count = state === 3 && latch && !off ? (looks.get(key) ?? 0) + 1 : 0;
-      looks.set(key, count);
-      if (count === PENDING_ROUNDS) return `lost: event ${key} stays pending`;
+    const pe = rng.below(cpus);
+    if (!this.paused) {
+      this.drop(event, pe);
+      if (rng.percent(40)) this.drop(event, (pe + 1) % cpus);
+    }
+    if (this.on.firmware) this.errors(this.on.firmware, pe);
+  }
+  /** A new record in a source that has room; a source whose event was lost with its CPU raises it again. */
+  private errors(firmware: PlayedFirmware, pe: number): void {
+    const { rng } = this;
+    const { machine } = this.on.rig;
+    firmware.lower();
+    const n = rng.below(SOURCES.length);
+    const { notify, vector = 0 } = SOURCES[n]!;
+    if (!firmware.acknowledged(n)) {
+      if (notify === 'SDEI' && !this.pending.has(keyOf(vector, pe))) this.drop(vector, pe);
+      return;
+    }
+    if (this.recordsOver || this.told.size === RECORDS_MAX || !rng.percent(RECORD_PERCENT)) return;
+    const pfn = FIRST_PFN + BigInt(this.told.size);
+    this.told.add(pfn);
+    firmware.put(n, memoryBlock({ severity: 'recoverable', addr: pfn << 12n }));
+    if (notify === 'SDEI') this.drop(vector, pe);
+    else {
+      machine.gic.set(vector, true);
+      this.lowerSoon(firmware);
     }
   }
-  return undefined;
+  /** The line falls soon after the acknowledgement, or the interrupt comes again and again. */
+  private lowerSoon(firmware: PlayedFirmware): void {
+    const { machine } = this.on.rig;
+    machine.at(machine.steps + 50, () => {
+      firmware.lower();
+      if (!firmware.acknowledged(SOURCES.length - 1)) this.lowerSoon(firmware);
+    });
+  }
+
+  /** What is still to be handled by a CPU that is up, or undefined. */
+  waiting(): string | undefined {
+    const { rig, current, firmware } = this.on;
+    for (const { number, handlers } of rig.machine.sdei.state().events)
+      for (const [pe, { state, latch }] of handlers.entries()) {
+        const off = rig.machine.pes[pe]!.s.get32(PE_STATE.waitState) === WAIT.OFF;
+        if (state === 3 && latch && !(off && handlers.length > 1)) return `event ${number} on PE ${pe} stays pending`;
+      }
+    if (!firmware) return undefined;
+    for (const n of SOURCES.keys()) if (!firmware.acknowledged(n)) return `the record of source ${n} stays`;
+    for (const pfn of this.told) if (!current.pages.has(pfn)) return `page 0x${pfn.toString(16)} is not taken away`;
+    return undefined;
+  }
+}
+const keyOf = (event: number, pe: number): string =>
+  PRIVATE_OR_SHARED.get(event)!.type === 'shared' ? `${event}` : `${event} on PE ${pe}`;
+
+/** Looks from outside whether CPUs wait for each other for ever, and whether what came is handled. */
+class Look {
+  private ring: string | undefined;
+  private rounds = 0;
+  private settling = 0;
+  private readonly on: Prepared;
+  private readonly rain: Rain;
+
+  constructor(on: Prepared, rain: Rain) {
+    this.on = on;
+    this.rain = rain;
+  }
+  /** What is wrong, or undefined. */
+  again(): string | undefined {
+    const { rig, settlingPa, settledPa } = this.on;
+    const ring = deadlock(rig.machine);
+    this.rounds = ring !== undefined && ring === this.ring ? this.rounds + 1 : 0;
+    this.ring = ring;
+    if (this.rounds === RING_ROUNDS) return `deadlock: ${ring}`;
+    if (rig.word(settlingPa) === 0n || rig.word(settledPa) !== 0n) return undefined;
+    this.rain.paused = this.rain.recordsOver = true;
+    const waiting = this.rain.waiting();
+    if (waiting === undefined) {
+      rig.setWord(settledPa, 1n);
+      this.rain.paused = false;
+    } else if (++this.settling > SETTLE_ROUNDS) return `lost: ${waiting}`;
+    return undefined;
+  }
 }
 
-/** Runs a storm; what is wrong, or undefined. */
-export function runStorm(storm: Storm, variants: SdeiVariants = {}): string | undefined {
-  const { kernel, functions } = kernelOf(storm, variants);
-  const run = osMachine(kernel, functions, {
-    schedule: { kind: 'random', seed: storm.seed, stepsMax: storm.turnMax },
-  });
-  const { machine } = run;
-  let before: string | undefined;
-  let rounds = 0;
-  const looks = new Map<string, number>();
-  let pending: ReadonlyMap<string, number> | undefined;
+/** What the kernel must have left behind at its end. */
+function verdict(on: Prepared, rain: Rain): string | undefined {
+  const { rig, ghes, kernel } = on;
+  const said = rig.text
+    .slice(on.mark.text.length)
+    .replace(/^(\{\d+\}\[Hardware Error\]|Memory failure|ghes_print).*\n/gm, '');
+  if (said !== 'done') return said.trim();
+  for (const { number, handlers } of rig.machine.sdei.state().events)
+    for (const [pe, { state }] of handlers.entries())
+      if (state !== 0) return `event ${number} on PE ${pe} is left with status ${state}`;
+  const lost = [...rain.pending].map(([key, step]) => `${key} of step ${step}`);
+  if (lost.length) return `lost: ${lost.join(', ')}`;
+  for (const pe of rig.machine.pes.keys())
+    if (rig.word(areaOf(pe) + AREA.nmiDepth) !== 0n) return `CPU ${pe} counts NMIs`;
+  const locks = { console: kernel.words.console, call: kernel.words.call, hotplug: kernel.words.hotplug };
+  const all = { ...locks, list: on.client.memory.list, events: on.client.memory.events, ghes: ghes?.words.lockIrq };
+  for (const [name, va] of Object.entries(all)) if (va && rig.word(va) !== 0n) return `the lock '${name}' is held`;
+  const waiting = ghes && rain.waiting();
+  return waiting && `lost: ${waiting}`;
+}
+
+/** Runs a storm; what is wrong, or undefined. `tally` is added to. */
+export function runStorm(storm: Storm, variants: SdeiVariants = {}, tally: Tally = newTally()): string | undefined {
   try {
-    for (;;) {
-      const { reason } = machine.run({ steps: 2000 });
-      if (!pending && run.text().startsWith('ready')) pending = rain(machine, storm);
-      const ring = deadlock(machine);
-      rounds = ring !== undefined && ring === before ? rounds + 1 : 0;
-      before = ring;
-      if (rounds === RING_ROUNDS) return `deadlock: ${ring}`;
-      const stuck = pendingTooLong(machine, looks);
-      if (stuck) return stuck;
-      if (reason !== 'limit') return reason === 'poweroff' ? verdict() : `the machine ended by ${reason}`;
-      if (machine.steps > STEPS_MAX) return `no end after ${STEPS_MAX} steps; console: ${run.text()}`;
-    }
+    return runPrepared(prepare(storm, variants), storm, tally);
   } catch (error) {
-    if (error instanceof HostedError) return error.message;
+    if (error instanceof HostedError || error instanceof NeverReady) return error.message;
     throw error;
   }
-  function verdict(): string | undefined {
-    if (run.text() !== 'ready\ndone') return run.text().replace('ready', '').trim();
-    for (const { number, handlers } of machine.sdei.state().events)
-      for (const [pe, { state }] of handlers.entries())
-        if (state !== 0) return `event ${number} on PE ${pe} is left with status ${state}`;
-    const lost = [...pending!].map(([key, step]) => `${key} of step ${step}`);
-    return lost.length ? `lost: ${lost.join(', ')}` : undefined;
+}
+function runPrepared(on: Prepared, storm: Storm, tally: Tally): string | undefined {
+  const { rig, current } = on;
+  const { machine } = rig;
+  rig.back(on.mark);
+  Object.assign(current, { storm, tally, pages: new Set() });
+  machine.useSchedule({ kind: 'random', seed: storm.seed, stepsMax: storm.turnMax });
+  const rain = new Rain(on);
+  const look = new Look(on, rain);
+  const from = machine.steps;
+  try {
+    for (;;) {
+      const { reason } = machine.run({ steps: LOOK_STEPS });
+      if (reason !== 'limit') return reason === 'poweroff' ? verdict(on, rain) : `the machine ended by ${reason}`;
+      const wrong = look.again();
+      if (wrong) return wrong;
+      if (machine.steps - from > STEPS_MAX) return `no end after ${STEPS_MAX} steps; console: ${rig.text}`;
+    }
+  } finally {
+    rain.stop();
+    tally.steps += machine.steps - from;
+    tally.records += current.pages.size;
   }
 }

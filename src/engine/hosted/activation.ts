@@ -6,28 +6,20 @@
  */
 import type { Effect, EffectResult, Hosted } from './effects.ts';
 import { HostedError } from './errors.ts';
+import { Past } from './past.ts';
 import { HOSTED_YIELDS_MAX, type HostedEntry, type HostedProgram } from './program.ts';
 
 /** Most suspended activations of a machine. */
 export const HOSTED_ACTIVATIONS_MAX = 16_384;
-
-/** What the yields of an activation received, newest first; shared between snapshots, never changed. */
-interface Past {
-  readonly before: Past | undefined;
-  readonly length: number;
-  readonly result: EffectResult;
-  /** Fingerprint of the effect. */
-  readonly asked: number;
-  /** Fingerprint of the whole past. */
-  readonly hash: bigint;
-}
 
 /** One activation as a snapshot keeps it. */
 export interface ActivationImage {
   readonly id: number;
   readonly name: string;
   readonly entry: HostedEntry;
-  readonly past: Past | undefined;
+  readonly past: Past;
+  /** Yields that are behind it: so much of `past` is its. */
+  readonly yields: number;
   /** It asked for a call that does not come back, so it may be forgotten. */
   readonly left: boolean;
 }
@@ -46,7 +38,9 @@ export class Activation {
   readonly id: number;
   name: string;
   entry: HostedEntry;
-  past: Past | undefined;
+  past: Past = new Past();
+  /** Number of the yield it is at, or about to reach. */
+  yieldIndex = 0;
   left = false;
   private readonly program: HostedProgram;
   private generator: Hosted<unknown> | undefined;
@@ -58,11 +52,6 @@ export class Activation {
     this.id = id;
     this.name = name;
     this.entry = entry;
-  }
-
-  /** Number of the yield it is at, or about to reach. */
-  get yieldIndex(): number {
-    return this.past?.length ?? 0;
   }
 
   /** Where it is, for messages. */
@@ -78,7 +67,7 @@ export class Activation {
   effect(): Effect | Finished {
     if (this.asking) return this.asking;
     if (!this.generator) return this.settle(this.feed());
-    return this.settle(this.advance(this.generator, this.past?.result));
+    return this.settle(this.advance(this.generator, this.past.result(this.yieldIndex - 1)));
   }
   /** The effect that `effect` told of has taken place, with this result. */
   completed(result: EffectResult): void {
@@ -88,9 +77,8 @@ export class Activation {
         'E_HOSTED_YIELDS',
         `more yields than an activation has room for (${HOSTED_YIELDS_MAX}). End each round of a loop with become().`,
       );
-    const asked = fingerprint(effect);
-    const hash = BigInt.asUintN(64, ((this.past?.hash ?? SEED) ^ BigInt(asked)) * PRIME + resultHash(result));
-    this.past = { before: this.past, length: this.yieldIndex + 1, result, asked, hash };
+    this.past = this.past.with(this.yieldIndex, effect, result);
+    this.yieldIndex++;
     this.asking = undefined;
   }
   /** Starts over as another function. */
@@ -99,7 +87,8 @@ export class Activation {
       throw this.error('E_HOSTED_EFFECT', `become('${name}'): the program has no such function.`);
     this.name = name;
     this.entry = { ...this.entry, x: args };
-    this.past = undefined;
+    this.past = new Past();
+    this.yieldIndex = 0;
     this.generator = undefined;
     this.asking = undefined;
   }
@@ -136,14 +125,15 @@ export class Activation {
   private feed(): IteratorResult<Effect, unknown> {
     const generator = this.start();
     let step = this.advance(generator, undefined);
-    for (const { result, asked, length } of chronological(this.past)) {
-      if (step.done || fingerprint(step.value) !== asked)
+    const { past, yieldIndex } = this;
+    for (let n = 0; n < yieldIndex; n++) {
+      if (step.done || !past.asks(n, step.value))
         throw this.error(
           'E_HOSTED_STATE',
-          `run again with the same results it did something else at yield ${length - 1}. ` +
+          `run again with the same results it did something else at yield ${n}. ` +
             'Keep what changes in local variables or in guest memory.',
         );
-      step = this.advance(generator, result);
+      step = this.advance(generator, past.result(n));
     }
     this.generator = generator;
     return step;
@@ -208,15 +198,18 @@ export class Activations {
 
   /** For snapshots: shares the pasts, so costs what there are activations. */
   image(): HostedImage {
-    return [...this.all()].map(({ id, name, entry, past, left }) => ({ id, name, entry, past, left }));
+    return [...this.all()].map(({ id, name, entry, past, yieldIndex, left }) => {
+      return { id, name, entry, past, yields: yieldIndex, left };
+    });
   }
   /** Inverse of `image`. */
   load(image: HostedImage): void {
     this.reset();
-    for (const { id, name, entry, past, left } of image) {
+    for (const { id, name, entry, past, yields, left } of image) {
       while (this.slots.length < id) this.slots.push(undefined);
       const a = new Activation(this.program, id, name, entry);
       a.past = past;
+      a.yieldIndex = yields;
       a.left = left;
       this.slots[id] = a;
       this.count++;
@@ -224,14 +217,14 @@ export class Activations {
   }
   /** What a digest needs of them, as plain data. */
   summary(): readonly { readonly [field: string]: bigint | string | number | readonly bigint[] }[] {
-    return [...this.all()].map(({ id, name, entry, past, left }) => ({
+    return [...this.all()].map(({ id, name, entry, past, yieldIndex, left }) => ({
       id,
       name,
       pe: entry.pe,
       x: entry.x,
       lr: entry.lr,
-      yields: past?.length ?? 0,
-      past: past?.hash ?? 0n,
+      yields: yieldIndex,
+      past: past.hash(yieldIndex),
       left: left ? 1 : 0,
     }));
   }
@@ -239,59 +232,32 @@ export class Activations {
 
 /** An image as plain data that can be written to a file, and back. */
 export function plainImage(image: HostedImage): PlainActivation[] {
-  return image.map(({ past, ...rest }) => ({
+  return image.map(({ past, yields, ...rest }) => ({
     ...rest,
-    results: [...chronological(past)].map(({ result, asked, hash }) => ({ result: result ?? null, asked, hash })),
+    results: Array.from({ length: yields }, (_, n) => {
+      return { result: past.result(n) ?? null, asked: past.fingerprint(n), hash: past.hash(n + 1) };
+    }),
   }));
 }
 /** Inverse of `plainImage`. */
 export function imageFromPlain(plain: readonly PlainActivation[]): HostedImage {
   return plain.map(({ results, ...rest }) => {
-    let past: Past | undefined;
-    for (const { result, asked, hash } of results)
-      past = { before: past, length: (past?.length ?? 0) + 1, result: result ?? undefined, asked, hash };
-    return { ...rest, past };
+    const past = new Past(
+      results.map(({ asked }) => asked),
+      results.map(({ result }) => result ?? undefined),
+      results.map(({ hash }) => hash),
+    );
+    return { ...rest, past, yields: results.length };
   });
 }
 /** See `plainImage`. */
-export type PlainActivation = Omit<ActivationImage, 'past'> & {
+export type PlainActivation = Omit<ActivationImage, 'past' | 'yields'> & {
   readonly results: readonly {
     readonly result: Exclude<EffectResult, undefined> | null;
     readonly asked: number;
     readonly hash: bigint;
   }[];
 };
-
-function chronological(past: Past | undefined): Past[] {
-  const all: Past[] = [];
-  for (let p = past; p; p = p.before) all.push(p);
-  return all.reverse();
-}
-
-const SEED = 0xcbf2_9ce4_8422_2325n;
-const PRIME = 0x100_0000_01b3n;
-
-function resultHash(result: EffectResult): bigint {
-  if (result === undefined) return 1n;
-  if (typeof result === 'bigint') return result * 3n + 2n;
-  return result.reduce((hash, v) => BigInt.asUintN(64, (hash ^ v) * PRIME), SEED);
-}
-
-/** 32 bits that tell effects apart: operation and operands. */
-function fingerprint(effect: Effect): number {
-  let hash = 0x811c_9dc5;
-  const text = (s: string): void => {
-    for (let i = 0; i < s.length; i++) hash = Math.imul(hash ^ s.charCodeAt(i), 0x0100_0193);
-  };
-  for (const v of Object.values(effect) as unknown[]) {
-    if (typeof v === 'bigint') {
-      hash = Math.imul(hash ^ Number(v & 0xffff_ffffn), 0x0100_0193);
-      hash = Math.imul(hash ^ Number((v >> 32n) & 0xffff_ffffn), 0x0100_0193);
-    } else if (typeof v === 'number') hash = Math.imul(hash ^ v, 0x0100_0193);
-    else text(String(v));
-  }
-  return hash >>> 0;
-}
 
 function shown(value: unknown): string {
   if (value instanceof Error) return `${value.name}: ${value.message}`;

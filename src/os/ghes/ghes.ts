@@ -113,8 +113,9 @@ export class Ghes {
     for (const intid of options.interrupts ?? []) kernel.onInterrupt(intid, (cpu) => ghes.external(cpu, intid));
     if (options.ged) kernel.onInterrupt(options.ged.intid, (cpu) => ghes.shared(cpu));
     if (options.polling !== false) kernel.onInterrupt(kernel.timerIntid, (cpu) => ghes.poll(cpu));
-    kernel.onHotplug(this.names.hotplug, { up: enableMmu, *down() {} });
-    kernel.pmHooks.push({ *enter() {}, exit: enableMmu });
+    // Windows are there before an SDEI client lets the first event in.
+    kernel.onHotplug(this.names.hotplug, { up: enableMmu, *down() {} }, { first: true });
+    kernel.pmHooks.unshift({ *enter() {}, exit: enableMmu });
     const { el } = kernel.options;
     kernel.addFunction('ghesSerror', function* ({ pe }) {
       const frame = yield* saveFrame(pe, el);

@@ -241,10 +241,13 @@ export class SdeiClient {
 
   // --- panic ---
 
-  /** Ends the handlers that this CPU is in, so that interrupts work again; what they interrupted is lost. */
+  /**
+   * Ends the handlers that this CPU is in, so that interrupts work again; what they interrupted is lost. At most one of
+   * each priority runs. Whether one does the firmware knows best: between its entry and the first steps of a handler,
+   * and between the last ones and its completion, nothing here says so.
+   */
   *abortHandlers(cpu: Cpu): Hosted {
     for (const word of [AREA.sdeiCritical, AREA.sdeiNormal]) {
-      if ((yield* load(cpu.at(word))) === 0n) continue;
       yield* callAt(this.kernel.address('sdeiAbort'));
       yield* store(cpu.at(word), 0n);
     }
