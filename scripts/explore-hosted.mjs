@@ -39,10 +39,18 @@ function tried(path, variant) {
   return { text, right: variant !== undefined && replayed };
 }
 
+const names = readdirSync(join(ROOT, 'scenarios', 'hosted')).map((file) => file.replace(/\.ts$/, ''));
+const wanted = process.argv.slice(2);
+const unknown = wanted.find((name) => !names.includes(name));
+if (unknown !== undefined) {
+  const help = unknown === '--help';
+  console.log(`${help ? '' : `explore:hosted: there is no '${unknown}'\n`}npm run explore:hosted [-- NAME...]`);
+  console.log(`  known: ${names.join(', ')}; default all`);
+  process.exit(help ? 0 : 2);
+}
+
 let wrong = 0;
 try {
-  const wanted = process.argv.slice(2);
-  const names = readdirSync(join(ROOT, 'scenarios', 'hosted')).map((file) => file.replace(/\.ts$/, ''));
   for (const name of wanted.length > 0 ? wanted : names) {
     const path = join(ROOT, 'scenarios', 'hosted', `${name}.ts`);
     for (const variant of [undefined, ...variantsOf(path)]) {
