@@ -32,7 +32,7 @@ export async function deletionsCommand(
       seed: { type: 'string', default: '1' },
       only: { type: 'string' },
       jobs: { type: 'string', default: String(availableParallelism()) },
-      storms: { type: 'string', default: '12' },
+      storms: { type: 'string', default: '30' },
     },
   });
   for (const name of ['count', 'jobs', 'storms'] as const)
