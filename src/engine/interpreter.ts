@@ -12,7 +12,7 @@ import type { Clause } from '../isa/clause.ts';
 import type { Decoder } from '../isa/decoder.ts';
 import { useHostFloat } from './float/module.ts';
 import { type GuestMemory, PAGE_BYTES } from './memory.ts';
-import type { HostPhase, HostPhases } from './phases.ts';
+import type { HostPhases } from './phases.ts';
 import {
   HANDLER_PAGE_END,
   HANDLER_UNDECODED,
@@ -100,10 +100,8 @@ export class Interpreter {
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: HANDLERS_MAX + REGIONS_MAX });
     const { host } = options;
     const env: Record<string, WebAssembly.ImportValue> = { memory: this.memory.memory, table: this.table };
-    const access: EngineHost['slowLoad'] = (cpu, record, word) => host.slowLoad(cpu, record, word);
-    const store: EngineHost['slowStore'] = (cpu, record, word) => host.slowStore(cpu, record, word);
-    env.slowLoad = this.inPhase('access', access) as WebAssembly.ImportValue;
-    env.slowStore = this.inPhase('access', store) as WebAssembly.ImportValue;
+    env.slowLoad = this.asAccess(host.slowLoad.bind(host)) as WebAssembly.ImportValue;
+    env.slowStore = this.asAccess(host.slowStore.bind(host)) as WebAssembly.ImportValue;
     for (const [name, f] of Object.entries(host.helpers)) env[name] = f as WebAssembly.ImportValue;
     useHostFloat(env);
     env.hot = ((record: number) => options.regions !== false && this.regions.hot(record)) as WebAssembly.ImportValue;
@@ -145,17 +143,14 @@ export class Interpreter {
     };
   }
 
-  /** The same function, its time reported while somebody listens. */
-  private inPhase(
-    phase: HostPhase,
-    f: (a: number, b: number, c: number) => number,
-  ): (a: number, b: number, c: number) => number {
-    return (a, b, c) => {
+  /** The same function, its time reported as a slow access while somebody listens. */
+  private asAccess(slow: EngineHost['slowLoad']): EngineHost['slowLoad'] {
+    return (cpu, record, word) => {
       const { phases } = this;
-      if (phases === undefined) return f(a, b, c);
-      phases.begin(phase);
+      if (phases === undefined) return slow(cpu, record, word);
+      phases.begin('access');
       try {
-        return f(a, b, c);
+        return slow(cpu, record, word);
       } finally {
         phases.end();
       }
