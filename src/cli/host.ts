@@ -60,5 +60,5 @@ export interface Host {
   wake(): void;
   readonly createMachine: MachineFactory;
   /** The embedded demonstration's machine, ready to run. */
-  readonly createDemo: () => MachinePort;
+  readonly createDemo: () => MachinePort | Promise<MachinePort>;
 }

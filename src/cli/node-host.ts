@@ -1,9 +1,9 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { NODE_CODEC } from './codec.ts';
-import { createDemo } from './demo.ts';
 import { openDriveFile } from './drive-file.ts';
 import type { Host, InputPort } from './host.ts';
 import { createMachine } from './machine.ts';
+import type { MachinePort } from './machine-port.ts';
 import { replaceFile } from './replace-file.ts';
 import { openTextFile } from './text-file.ts';
 
@@ -75,7 +75,7 @@ class NodeHost implements Host {
   readonly outputIsTerminal = process.stdout.isTTY === true;
   readonly errorIsTerminal = process.stderr.isTTY === true;
   readonly createMachine = createMachine;
-  readonly createDemo = createDemo;
+  readonly createDemo = async (): Promise<MachinePort> => (await import('./demo.ts')).createDemo();
   readonly openDrive = openDriveFile;
   readonly openText = openTextFile;
   readonly replaceFile = replaceFile;

@@ -3,10 +3,11 @@ import { emitControl } from './emit/control.ts';
 import { type Emission, IP, type ShapeLayout } from './emit/emission.ts';
 import { emitFlags } from './emit/flags.ts';
 import { emitFloat, emitFloatLane } from './emit/float.ts';
-import { emitFloatLanes, type FloatLanes, findFloatLanes } from './emit/float-lanes.ts';
+import { emitFloatLanes } from './emit/float-lanes.ts';
 import { emitLoad, emitPairLoad, emitStore } from './emit/memory.ts';
 import { emitOperator } from './emit/operators.ts';
 import { emitState, pushImmediate, pushPc } from './emit/registers.ts';
+import { type Uses, usesOf } from './emit/uses.ts';
 import { RECORD_BYTES } from './records.ts';
 import type { FuncType, ModuleWriter, ValType } from './wasm/binary.ts';
 import { CodeWriter } from './wasm/code.ts';
@@ -26,11 +27,6 @@ const IN_PLACE = new Set<string>([
   ...['FPAdd', 'FPSub', 'FPMul', 'FPDiv', 'FPSqrt'],
 ]);
 
-interface Uses {
-  count: number;
-  sameBlock: boolean;
-}
-
 /**
  * Emits one fragment as an interpreter handler.
  *
@@ -42,12 +38,10 @@ export class HandlerEmitter implements Emission {
   readonly layout: ShapeLayout;
   readonly fragment: Fragment;
   private readonly locals = new Map<number, number>();
-  private lanes: FloatLanes | undefined;
   private readonly floats = new Map<number, number>();
   /** Loads of 16 bytes of which the halves are wanted: locals of both. */
   private readonly pairs = new Map<number, readonly [number, number]>();
-  private readonly uses = new Map<number, Uses>();
-  private readonly home = new Map<number, Block>();
+  private readonly uses: Uses;
 
   /** @param code - where to write; by default a function of its own */
   constructor(module: ModuleWriter, layout: ShapeLayout, fragment: Fragment, code: CodeWriter = new CodeWriter(2)) {
@@ -55,6 +49,7 @@ export class HandlerEmitter implements Emission {
     this.module = module;
     this.layout = layout;
     this.fragment = fragment;
+    this.uses = usesOf(fragment);
   }
 
   /** The function's code. */
@@ -66,30 +61,7 @@ export class HandlerEmitter implements Emission {
 
   /** Writes the fragment's nodes. */
   protected body(): void {
-    this.scan(this.fragment.body);
-    this.lanes = findFloatLanes(this.fragment.body);
     this.block(this.fragment.body);
-  }
-
-  private use(node: IrNode | undefined, from: Block): void {
-    if (!node) return;
-    const uses = this.uses.get(node.id) ?? { count: 0, sameBlock: true };
-    uses.count++;
-    if (this.home.get(node.id) !== from) uses.sameBlock = false;
-    this.uses.set(node.id, uses);
-  }
-
-  private scan(block: Block): void {
-    for (const node of block) {
-      this.home.set(node.id, block);
-      for (const a of node.args) this.use(a, block);
-      if (node.op === 'if') {
-        this.scan(node.yes);
-        this.scan(node.no);
-        this.use(node.yesValue, node.yes);
-        this.use(node.noValue, node.no);
-      }
-    }
   }
 
   block(block: Block): void {
@@ -98,14 +70,15 @@ export class HandlerEmitter implements Emission {
 
   private statement(node: IrNode): void {
     if (ANYWHERE.has(node.op) || this.skips(node)) return;
-    if (this.lanes?.nodes.includes(node)) {
-      if (node === this.lanes.nodes.at(-1)) this.locals.set(this.lanes.whole.id, emitFloatLanes(this, this.lanes));
+    const { count, elsewhere, lanes } = this.uses;
+    if (lanes?.nodes.includes(node)) {
+      if (node === lanes.nodes.at(-1)) this.locals.set(lanes.whole.id, emitFloatLanes(this, lanes));
       return;
     }
     if (this.locals.has(node.id)) return;
-    const uses = this.uses.get(node.id);
+    const uses = count[node.id];
     if (!IN_PLACE.has(node.op)) {
-      if (!uses || (uses.count === 1 && uses.sameBlock)) return;
+      if (!uses || (uses === 1 && !elsewhere[node.id])) return;
       this.expression(node);
     } else {
       this.effect(node);

@@ -91,6 +91,7 @@ export class Interpreter {
   private decoder: Decoder;
   private nextDecoder: Decoder | undefined;
   private granted = 0;
+  private lastTaken = 0;
   private current = 0;
 
   constructor(options: EngineOptions) {
@@ -104,7 +105,8 @@ export class Interpreter {
     env.slowStore = this.asAccess(host.slowStore.bind(host)) as WebAssembly.ImportValue;
     for (const [name, f] of Object.entries(host.helpers)) env[name] = f as WebAssembly.ImportValue;
     useHostFloat(env);
-    env.hot = ((record: number) => options.regions !== false && this.regions.hot(record)) as WebAssembly.ImportValue;
+    env.hot = ((record: number) =>
+      options.regions !== false && this.regions.arrived(record)) as WebAssembly.ImportValue;
     this.imports = { env };
     this.shapes = new Shapes({
       memory: this.memory,
@@ -174,7 +176,7 @@ export class Interpreter {
     const budget = (cpu + PE_DERIVED.budget.offset) >> 2;
     const { i32 } = this.memory;
     this.applyChanges();
-    this.regions.compileQueued();
+    this.regions.compileQueued(this.lastTaken);
     this.current = cpu;
     this.granted = steps;
     i32[budget] = steps;
@@ -190,6 +192,7 @@ export class Interpreter {
       }
     }
     const taken = this.granted - i32[budget]!;
+    this.lastTaken = taken;
     this.granted = 0;
     i32[budget] = 0;
     return taken;

@@ -54,6 +54,8 @@ export class GuestMemory {
   readonly pes: number;
   /** Hears of writes to pages marked exclusive. */
   exclusiveObserver: (offset: number, sizeBytes: number) => void = () => {};
+  /** While there is one it hears of every write, before it; translations must have been flushed when it comes. */
+  writeObserver: ((offset: number, sizeBytes: number) => void) | undefined;
   /** Pages that hold poison: a load from one is `poisonObserver`'s. */
   readonly poisoned: Map<number, PoisonKind> = new Map();
   /** A PE loads from, or fetches, poison at an offset into RAM: true when the access ends in an External abort. */
@@ -233,8 +235,7 @@ export class GuestMemory {
   /** Loads from the page, and fetches, come to `poisonObserver` from now on; no TLB has the page. */
   poison(page: number, kind: PoisonKind): void {
     this.poisoned.set(page, kind);
-    this.flags[page]! |= FLAG_POISON;
-    this.flags[page]! &= ~FLAG_CODE;
+    this.flags[page] = (this.flags[page]! | FLAG_POISON) & ~FLAG_CODE;
     this.observer.codeChanged(page, 0, PAGE_BYTES, true);
     this.flushTranslations();
     for (let pe = 0; pe < this.pes; pe++) this.flushExec(pe);
@@ -254,7 +255,7 @@ export class GuestMemory {
    * @param entry - the TLB entry that gets the tag, as index of a 32-bit word
    */
   writesFreely(page: number, entry: number): boolean {
-    if (this.flags[page] !== 0) return false;
+    if (this.flags[page] !== 0 || this.writeObserver) return false;
     if (this.tagged[page] !== this.tagEpoch) {
       this.tagged[page] = this.tagEpoch;
       this.taggedFirst[page] = entry;
@@ -281,6 +282,7 @@ export class GuestMemory {
   beforeWrite(offset: number, sizeBytes: number): boolean {
     const page = Math.floor(offset / PAGE_BYTES);
     const flags = this.flags[page]!;
+    this.writeObserver?.(offset, sizeBytes);
     if (flags === 0) return false;
     if (flags & FLAG_CLEAN) this.touch(page);
     if (flags & FLAG_EXCLUSIVE) this.exclusiveObserver(offset, sizeBytes);
@@ -293,8 +295,7 @@ export class GuestMemory {
   }
 
   private touch(page: number): void {
-    const index = Math.floor(page / CHUNK_PAGES);
-    const content = this.chunks[index]![page % CHUNK_PAGES]!;
+    const content = this.chunks[Math.floor(page / CHUNK_PAGES)]![page % CHUNK_PAGES]!;
     if (content.bytes === undefined) content.bytes = this.pageBytes(page).slice();
     this.flags[page]! &= ~FLAG_CLEAN;
     this.dirty.push(page);

@@ -41,5 +41,5 @@ export const REGION_FIRST: number = HANDLERS_MAX;
 export const REGIONS_MAX = 16384;
 /** Where a record counts how often control came to it by a branch; of a region's head: the handler it replaced. */
 export const RECORD_COUNT = 2;
-/** Arrivals after which an instruction becomes the head of a compiled region. */
-export const HOT_COUNT = 4000;
+/** Arrivals after which an instruction may become the head of a compiled region; a power of two. */
+export const HOT_COUNT = 4096;

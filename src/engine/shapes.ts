@@ -105,7 +105,8 @@ export class Shapes {
     }
     const shape = this.shapeOf(clause, plan, word, stop);
     const { view, u8 } = this.host.memory;
-    view.setUint16(record, shape.handler, true);
+    // With it goes the count of arrivals behind it: what is decoded anew begins to count anew.
+    view.setUint32(record, shape.handler, true);
     for (let i = 0; i < plan.registers.length; i++) {
       const { lsb, mask } = plan.registers[i]!;
       const n = (word >>> lsb) & mask;

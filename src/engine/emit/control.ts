@@ -48,7 +48,7 @@ function branchRelative(e: Emission, offset: IrNode): void {
   c.get(off).op(OP.i64_add).mem(OP.i64_store, PE_STATE.PC.offset).i32(0).op(OP.return);
 }
 
-/** Counts that control came to a record by a branch; the host hears when it is hot. Regions count no more. */
+/** Counts that control came to a record by a branch; the host hears of every `HOT_COUNT`th. Regions do not count. */
 export function countArrival(e: { readonly code: CodeWriter; readonly module: ModuleWriter }, record: number): void {
   const c = e.code;
   const count = c.local('i32');
@@ -60,7 +60,10 @@ export function countArrival(e: { readonly code: CodeWriter; readonly module: Mo
     .op(OP.i32_add)
     .tee(count)
     .mem(OP.i32_store16, RECORD_COUNT);
-  c.get(count).i32(HOT_COUNT).op(OP.i32_eq).if();
+  c.get(count)
+    .i32(HOT_COUNT - 1)
+    .op(OP.i32_and, OP.i32_eqz)
+    .if();
   c.get(record).call(e.module.importFunc('hot', { params: ['i32'], results: [] }));
   c.end().end();
 }

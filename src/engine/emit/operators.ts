@@ -96,7 +96,7 @@ function applyOperator(c: CodeWriter, node: IrNode): void {
       c.simd(SPLAT[node.lane]!);
       return;
     case 'vshuffle':
-      c.simd(0x0d).op(...node.bytes);
+      c.simd(0x0d).out.raw(node.bytes);
       return;
     case 'vselect':
       bitselect(c);

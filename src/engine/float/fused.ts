@@ -27,7 +27,10 @@ const OPCODES = {
 /** One double. */
 export const ONE: Doubles = {
   type: 'f64',
-  op: (c, ...names) => c.op(...names.map((name) => OPCODES.f64[name])),
+  op: (c, ...names) => {
+    for (const name of names) c.op(OPCODES.f64[name]);
+    return c;
+  },
 };
 /** Both lanes of a vector. */
 export const TWO: Doubles = {

@@ -8,9 +8,10 @@ import type { ModuleWriter } from '../wasm/binary.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { RegionCode } from './code.ts';
 import type { BasicBlock, RegionInstruction } from './discover.ts';
+import { factsOf, V_FIRST } from './facts.ts';
 import { emitShortForm, FLAGS, type FlagsKind, hasShortForm } from './flags.ts';
-import { InstructionEmitter, isFp, writesFlags } from './instruction.ts';
-import { type RegionUse, regionUse, V_FIRST } from './registers.ts';
+import { InstructionEmitter } from './instruction.ts';
+import { type RegionUse, regionUse } from './registers.ts';
 import { type Structure, structureOf } from './structure.ts';
 
 /** Name of the imported function that works flags out; see `flagsFunction`. */
@@ -225,13 +226,14 @@ export class RegionEmitter {
     if (emitter.mayResume) {
       // A call in this instruction asked for the boundary behind it.
       c.get(this.bail);
-      if (this.wrote.size === 0 && !writesFlags(fragment.body)) c.brIf(this.leaveLabel);
-      else this.leaveWith(writesFlags(fragment.body));
+      const { writesFlags } = factsOf(fragment);
+      if (this.wrote.size === 0 && !writesFlags) c.brIf(this.leaveLabel);
+      else this.leaveWith(writesFlags);
     }
   }
   /** A block that traps is left to the interpreter, as one that does not fit. True when the block could trap. */
   private orTraps(block: BasicBlock): boolean {
-    if (!block.instructions.some(({ fragment }) => isFp(fragment))) return false;
+    if (!block.instructions.some(({ fragment }) => factsOf(fragment).isFp)) return false;
     this.code.get(CPU).mem(OP.i32_load, PE_DERIVED.fpTrapped.offset).op(OP.i32_or);
     return true;
   }

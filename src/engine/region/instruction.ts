@@ -6,14 +6,10 @@ import { everyUse, HandlerEmitter } from '../emit.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { PAGE_INSTRUCTIONS } from './discover.ts';
 import type { RegionEmitter } from './emit.ts';
+import { asksForTrap, isX, slotOf, V_FIRST, vectorOf, writesFlags } from './facts.ts';
 import { FLAGS, type FlagsKind, lazyFlags } from './flags.ts';
-import { isX, slotOf, V_FIRST, vectorOf } from './registers.ts';
 
 const NO_LAYOUT = { registers: [], immediates: {} };
-/** Whether a node is the test whether FP and SIMD instructions trap. */
-function asksForTrap(node: IrNode | undefined): boolean {
-  return node?.op === 'get' && node.field === PE_DERIVED.fpTrapped;
-}
 
 /** Bytes to which SP is aligned where that is checked. */
 const SP_ALIGN_BYTES = 16n;
@@ -35,11 +31,6 @@ function movesSp(value: IrNode, fragment: Fragment): boolean {
   const [x, y] = value.args;
   const amount = value.op === 'add' || value.op === 'sub' ? y : undefined;
   return isSp(x ?? value, fragment) && amount?.op === 'const64' && amount.value % SP_ALIGN_BYTES === 0n;
-}
-
-/** Whether an instruction is one that FP and SIMD traps are for. */
-export function isFp(fragment: Fragment): boolean {
-  return fragment.body.some(asksForTrap);
 }
 
 /** Emits one instruction of a region: as a handler would, but for registers, flags and branches. */
@@ -257,12 +248,4 @@ export class InstructionEmitter extends HandlerEmitter {
     if (asksForTrap(node.args[0])) region.fpChecked = true;
     if (asksForSp(node, this.fragment)) region.spChecked = true;
   }
-}
-
-/** Whether nodes set NZCV somewhere. */
-export function writesFlags(nodes: readonly IrNode[]): boolean {
-  return nodes.some(
-    (n) =>
-      (n.op === 'set' && n.field === PE_STATE.NZCV) || (n.op === 'if' && (writesFlags(n.yes) || writesFlags(n.no))),
-  );
 }

@@ -9,6 +9,7 @@ import { RAM_BASE, RECORD_BYTES, RECORD_COUNT, RECORD_PAGE_BYTES, REGION_FIRST, 
 import { ModuleWriter } from '../wasm/binary.ts';
 import { discover } from './discover.ts';
 import { RegionEmitter } from './emit.ts';
+import { Pace } from './pace.ts';
 import { simplify } from './simplify.ts';
 
 /** Regions compiled into one module at most: many small modules cost more than few large ones. */
@@ -40,6 +41,7 @@ export interface RegionHost {
 export class Regions {
   private readonly host: RegionHost;
   private readonly queue = new Set<number>();
+  private readonly pace = new Pace();
   private readonly heads = new Map<number, Set<number>>();
   /** Meanings by instruction word, and the decoder that they are of: regions overlap, and words come again. */
   private readonly lifted = new Map<number, Fragment>();
@@ -53,13 +55,18 @@ export class Regions {
     this.host = host;
   }
 
-  /** A record became hot. */
+  /** Control came to a record another `HOT_COUNT` times. */
+  arrived(record: number): void {
+    if (this.pace.arrived(record >>> 0)) this.hot(record);
+  }
+  /** A record is to be compiled. */
   hot(record: number): void {
     this.queue.add(record >>> 0);
   }
 
-  /** Compiles what became hot. To be called between grants. */
-  compileQueued(): void {
+  /** Compiles what is hot. To be called between grants, with the steps of the last one. */
+  compileQueued(steps: number): void {
+    this.pace.took(steps);
     if (this.queue.size === 0) return;
     const records = [...this.queue];
     this.queue.clear();
@@ -98,6 +105,7 @@ export class Regions {
     const blocks = discover(head, (index) => this.lift(page, index));
     const size = [...blocks.values()].reduce((n, b) => n + b.instructions.length, 0);
     if (size < REGION_INSTRUCTIONS_MIN) return undefined;
+    this.pace.compiled(size);
     return new RegionEmitter(module, records, head, blocks).emit();
   }
   private lift(page: number, index: number): Fragment | undefined {
@@ -150,6 +158,7 @@ export class Regions {
   }
   /** Drops every region. */
   dropAll(): void {
+    this.pace.forget();
     for (const records of [...this.heads.keys()]) this.drop(records);
   }
 }

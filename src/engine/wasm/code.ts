@@ -14,8 +14,11 @@ export class CodeWriter {
   local(type: ValType): number {
     return this.paramCount + this.locals.push(type) - 1;
   }
-  op(...codes: number[]): this {
-    for (const c of codes) this.out.u8(c);
+  /** One to three bytes. Not a list, which unoptimized code would make anew at each call. */
+  op(first: number, second?: number, third?: number): this {
+    this.out.u8(first);
+    if (second !== undefined) this.out.u8(second);
+    if (third !== undefined) this.out.u8(third);
     return this;
   }
   get(local: number): this {
