@@ -15,6 +15,14 @@ import { dataOf, seriesOf, tableOf, verdictOf } from './table.mjs';
 import { initrdWithPrograms, QEMU } from './tools.mjs';
 
 const USAGE = 'npm run bench [-- NAME...] [--list] [--runs N] [--quick] [--json FILE] [--plots FOLDER]';
+const HELP = `${USAGE}
+  this machine beside QEMU's, in one sitting, as ratios; without a NAME all that has a limit
+  --list          every benchmark, and the names that stand for several
+  --runs N        of each benchmark, in turn; default 5
+  --quick         one short run of each: no figures, only proof that it runs
+  --json FILE     figures and host as data
+  --plots FOLDER  an SVG for each series: npm run bench -- growth --plots FOLDER
+  exit code 0; 1 when a benchmark failed, 2 for a mistake in the arguments`;
 
 function fail(text) {
   process.stderr.write(`bench: ${text}\n${USAGE}\n`);
@@ -32,7 +40,10 @@ function options(argv) {
     else if (word === '--plots') found.plots = value(word);
     else if (word === '--quick') found.quick = true;
     else if (word === '--list') found.list = true;
-    else if (word.startsWith('-')) fail(`'${word}' is no option`);
+    else if (word === '--help' || word === '-h') {
+      console.log(HELP);
+      process.exit(0);
+    } else if (word.startsWith('-')) fail(`'${word}' is no option`);
     else found.names.push(...(GROUPS[word] ?? [word]));
   }
   found.runs ??= found.quick ? 1 : 5;

@@ -23,6 +23,7 @@ const NEEDED = [
   'dist/cli/module-hooks.js',
   'scenarios/kernel-sea-entry.yaml',
   'scenarios/hosted/sdei-handlers.ts',
+  'dist/scenarios/hosted/sdei-handlers.js',
   'README.md',
   'LICENSE',
   'NOTICE',
@@ -111,25 +112,32 @@ function checkTypes() {
   }
 }
 
-/** A scenario in TypeScript, of the package and of its user, with and without the package `typescript`. */
+/** Scenarios in TypeScript, of the package and of its user, with and without the package `typescript`. */
 function checkScenarios() {
   const explore = (path) => [
     'node_modules/unmaskable/bin/unmaskable.mjs',
     ...['explore', path, '--workers', '1', '--quiet', '--report', 'report.json'],
   ];
-  const own = 'node_modules/unmaskable/scenarios/hosted/sdei-unregister.ts';
+  const scenarios = 'node_modules/unmaskable/scenarios/hosted';
+  const own = `${scenarios}/sdei-unregister.ts`;
+  cpSync(join(folder, own), join(folder, 'own.ts'));
   if (!process.features.typescript) {
-    const { status, stderr } = spawnSync(process.execPath, explore(own), { cwd: folder, encoding: 'utf8' });
+    const { status, stderr } = spawnSync(process.execPath, explore('own.ts'), { cwd: folder, encoding: 'utf8' });
     if (status !== 2 || !/runs no TypeScript.*npm install --save-dev typescript/.test(stderr))
       problems.push(`explore x.ts without typescript: exit code ${status}: ${stderr}`);
   }
+  check(`explore ${own} without typescript`, process.execPath, explore(own));
+  const cpus = [...explore(`${scenarios}/sdei-cpus.ts`), '--variant', 'hotplugTakesMutex', '--shard', '1/20'];
+  const found = spawnSync(process.execPath, cpus, { cwd: folder, encoding: 'utf8' });
+  if (found.status !== 1 || !/deadlock/.test(found.stdout))
+    problems.push(`explore sdei-cpus.ts --variant hotplugTakesMutex: exit code ${found.status}: ${found.stderr}`);
+  check('replay without typescript', process.execPath, [explore('')[0], 'replay', 'report.json#1']);
   cpSync(join(ROOT, 'node_modules', 'typescript'), join(folder, 'node_modules', 'typescript'), { recursive: true });
-  cpSync(join(folder, own), join(folder, 'own.ts'));
   for (const path of [own, 'own.ts']) check(`explore ${path}`, process.execPath, explore(path));
   const wrong = [...explore('own.ts'), '--variant', 'retryFails'];
   const { status } = spawnSync(process.execPath, wrong, { cwd: folder });
   if (status !== 1) problems.push(`explore own.ts --variant retryFails: exit code ${status} and not 1`);
-  check('replay', process.execPath, ['node_modules/unmaskable/bin/unmaskable.mjs', 'replay', 'report.json#1']);
+  check('replay', process.execPath, [explore('')[0], 'replay', 'report.json#1']);
 }
 
 try {

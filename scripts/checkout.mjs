@@ -12,6 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -60,10 +61,31 @@ function newestMs(path) {
   return readdirSync(path).reduce((newest, name) => Math.max(newest, newestMs(join(path, name))), stat.mtimeMs);
 }
 
+/** Scenarios in TypeScript as modules for a Node that reads none, where no package `typescript` is installed. */
+function buildScenarios() {
+  const ts = createRequire(import.meta.url)('typescript');
+  for (const path of readdirSync(at('scenarios'), { recursive: true })) {
+    if (!path.endsWith('.ts')) continue;
+    const { outputText } = ts.transpileModule(readFileSync(at('scenarios', path), 'utf8'), {
+      fileName: path,
+      compilerOptions: {
+        target: ts.ScriptTarget.ES2022,
+        module: ts.ModuleKind.ESNext,
+        rewriteRelativeImportExtensions: true,
+        verbatimModuleSyntax: true,
+      },
+    });
+    const target = at('dist', 'scenarios', path.replace(/\.ts$/, '.js'));
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, outputText);
+  }
+}
+
 /** Compiles src/ to dist/, from nothing, so that no output of a removed source stays behind. */
 export function build() {
   rmSync(at('dist'), { recursive: true, force: true });
   step('building', process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
+  buildScenarios();
   writeFileSync(at('dist', '.built'), '');
   linkCommand();
 }
@@ -72,7 +94,7 @@ export function build() {
 export function ensureBuilt() {
   const stamp = at('dist', '.built');
   const builtMs = existsSync(stamp) ? statSync(stamp).mtimeMs : -1;
-  const inputs = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+  const inputs = ['src', 'scenarios', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
   if (inputs.some((input) => newestMs(at(input)) > builtMs)) build();
   else linkCommand();
 }

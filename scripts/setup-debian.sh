@@ -43,6 +43,8 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 node scripts/guests.mjs
+# Xen, U-Boot and EDK2: 3 MB.
+node scripts/other-guests.mjs
 # The ACPI tables of QEMU with UEFI: two boots of it, a minute or two.
 node scripts/qemu-tables.mjs
 # Kernels with pseudo-NMIs: some minutes when they are not there yet. Last, because their sources are in bookworm alone.

@@ -40,7 +40,7 @@ export { type BlockBackend, memoryBackend } from './devices/virtio/block-store.t
 export type { NetBackend } from './devices/virtio/net.ts';
 export { ExploreError, type ExploreErrorCode } from './explore/errors.ts';
 // Trying every boundary.
-export { event, type InjectedEvent, irq, sdei, serror, typed } from './explore/events.ts';
+export { event, type InjectedEvent, irq, sdei, sea, serror, typed } from './explore/events.ts';
 export { type ExploreWatch, explore } from './explore/explore.ts';
 export { Explorer } from './explore/explorer.ts';
 export { HANDLER_PROGRAM, registerHandler } from './explore/handler.ts';
@@ -48,6 +48,7 @@ export type { ExploreReport, ResultKind } from './explore/report.ts';
 export type { ScenarioHow, ScenarioModule } from './explore/scenario.ts';
 export type { CaseResult, CheckedRun, ExploreOptions, OutcomeKind, Place, WindowSpec } from './explore/types.ts';
 export { BootError, type BootErrorCode } from './firmware/boot/error.ts';
+export type { GuestImages } from './firmware/boot/guest.ts';
 export type {
   RasError,
   RasMemoryError,
@@ -94,6 +95,7 @@ export { Recorder, type RecorderOptions } from './machine/record/recorder.ts';
 export { type Recording, readRecording } from './machine/record/recording.ts';
 export { type Divergence, Replay } from './machine/record/replay.ts';
 export { type FirstDifference, firstDifference } from './machine/record/search.ts';
+export type { StepDifference, StepRange } from './machine/record/steps.ts';
 export type { MachineSdei, SdeiListener, SdeiOptions } from './machine/sdei.ts';
 export { type Difference, differences } from './machine/snapshot-file/diff.ts';
 export { type LoadOptions, loadSnapshot, saveSnapshot } from './machine/snapshot-file/files.ts';

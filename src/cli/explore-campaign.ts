@@ -9,9 +9,11 @@ import type { CaseResult } from '../explore/types.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { MachineOptions } from '../machine/options.ts';
 import { saveSnapshot } from '../machine/snapshot-file/files.ts';
-import { UsageError } from './errors.ts';
+import { messageOf, UsageError } from './errors.ts';
 import {
+  checkFree,
   identityOf,
+  isBegun,
   JOURNAL_FORMAT,
   type Journal,
   type JournalHead,
@@ -45,6 +47,8 @@ export interface CampaignResult {
   readonly full: FullReport;
   /** A signal ended it. */
   readonly interrupted: boolean;
+  /** The journal could not be written any more, which ended it. */
+  readonly failed: Error | undefined;
   /** Runs per second of wall time. */
   readonly rate: number;
 }
@@ -80,6 +84,10 @@ export async function startScenario(
 function resumed(options: CampaignOptions, head: JournalHead, host: Host): Journal | undefined {
   const { journal: path, resume } = options;
   if (!resume || path === undefined) return undefined;
+  if (!isBegun(path)) {
+    host.writeErr(`unmaskable: --resume ${path}: there is nothing in it, so the campaign begins\n`);
+    return undefined;
+  }
   const journal = readJournal(host, path);
   if (identityOf(journal.head) === identityOf(head) && journal.head.wanted === head.wanted) return journal;
   const advice = 'Give the journal of this scenario and shard, or leave out --resume to begin again.';
@@ -92,6 +100,8 @@ class Running {
   readonly scheduled: CaseResult[];
   schedules: ScheduleCoverage | undefined;
   stopped = false;
+  /** Why the journal could not be written. */
+  failed: Error | undefined;
   #stop: () => void = () => {};
   #breathedMs = 0;
   readonly #explorer: Explorer;
@@ -122,9 +132,20 @@ class Running {
     return !this.stopped;
   }
 
+  /** Writes to the journal; a full disk ends the campaign, with what was found so far. */
+  #write(action: (writer: JournalWriter) => void): void {
+    if (!this.#writer || this.failed) return;
+    try {
+      action(this.#writer);
+    } catch (error) {
+      this.failed = error instanceof Error ? error : new Error(messageOf(error));
+      this.stopped = true;
+    }
+  }
+
   #note(unit: UnitResult): boolean {
     this.units.push(unit);
-    this.#writer?.unit(unit);
+    this.#write((writer) => writer.unit(unit));
     this.#progress.add(unit.results);
     return !this.stopped;
   }
@@ -162,17 +183,22 @@ class Running {
     for (const result of runs.all()) {
       if (!known.has(result.case.id)) {
         this.scheduled.push(result);
-        this.#writer?.schedule(result);
+        this.#write((writer) => writer.schedule(result));
         this.#progress.add([result]);
       }
       if (!(await this.#goesOn())) break;
     }
     this.schedules = runs.coverage;
   }
+  /** Ends the journal. */
+  end(): void {
+    this.#write((writer) => writer.end(this.schedules));
+  }
 }
 
 /** Runs a campaign. @throws UsageError for a scenario or journal that cannot be used */
 export async function runCampaign(options: CampaignOptions, host: Host): Promise<CampaignResult> {
+  if (options.journal !== undefined && !options.resume) checkFree(host, options.journal);
   const progress = new Progress(host, options.quiet);
   const started = await startScenario(options.scenario, host, options.engine, (text) => progress.say(text));
   const { scenario, explorer, digest, save } = started;
@@ -200,7 +226,7 @@ export async function runCampaign(options: CampaignOptions, host: Host): Promise
   progress.begin(left.length);
   await running.points(left, options, save);
   await running.schedulesToo();
-  writer?.end(running.schedules);
+  running.end();
   progress.end();
   const { units, scheduled, schedules } = running;
   const report = reportOf(head.campaign, { units, wanted: points.length, scheduled, schedules });
@@ -219,5 +245,6 @@ export async function runCampaign(options: CampaignOptions, host: Host): Promise
     report,
     timelines,
   } as const;
-  return { full, interrupted: running.stopped, rate: progress.rate };
+  const { failed } = running;
+  return { full, interrupted: running.stopped && !failed, failed, rate: progress.rate };
 }

@@ -1,13 +1,13 @@
 /** Events of a scenario, written as the actions of `--on`. */
 import { Symbols } from '../debug/symbols/symbols.ts';
-import { event, type InjectedEvent, irq, sdei, serror, typed } from '../explore/events.ts';
+import { event, type InjectedEvent, irq, sdei, sea, serror, typed } from '../explore/events.ts';
 import type { Machine } from '../machine/machine.ts';
 import { ConsoleMatcher } from './console-match.ts';
 import { UsageError } from './errors.ts';
 import { parseRule } from './on/rule.ts';
 
 const NUMBERED = /^(sdei|irq):(0x[0-9a-fA-F]+|\d+)(?:@(\d+))?$/;
-const SERROR = /^serror(?:@(\d+))?$/;
+const BARE = /^(serror|sea)(?:@(\d+))?$/;
 const POISONED = /^poison:\[(X(?:[12]?\d|30)|SP)\](?:@(\d+))?$/;
 const TYPED = /^type:("(?:\\.|[^"\\])*")$/;
 
@@ -23,8 +23,8 @@ export function eventOf(written: string, where: string): InjectedEvent {
     const of = numbered[3] === undefined ? {} : { pe: Number(numbered[3]) };
     return numbered[1] === 'sdei' ? sdei(Number(numbered[2]), of) : irq(Number(numbered[2]), of);
   }
-  const bare = SERROR.exec(written);
-  if (bare) return serror(bare[1] === undefined ? {} : { pe: Number(bare[1]) });
+  const bare = BARE.exec(written);
+  if (bare) return (bare[1] === 'sea' ? sea : serror)(bare[2] === undefined ? {} : { pe: Number(bare[2]) });
   const poisoned = POISONED.exec(written);
   if (poisoned)
     return poisonedPage(written, poisoned[1]!, poisoned[2] === undefined ? {} : { pe: Number(poisoned[2]) });

@@ -2,7 +2,7 @@
  * The journal of a campaign: a line for its head, then a line for each boundary as soon as it was tried. Whoever is
  * killed goes on from there; several journals of one campaign are one report.
  */
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import type { CampaignHead, UnitResult } from '../explore/report.ts';
 import type { ScheduleCoverage } from '../explore/schedules.ts';
 import type { CaseResult } from '../explore/types.ts';
@@ -42,6 +42,31 @@ export interface Journal {
 /** What a journal is of: parts and continuations must agree in it. */
 export function identityOf({ sha256, start, campaign }: JournalHead): string {
   return encodeJson([sha256, start, campaign]);
+}
+
+/** There is something in it; nothing: there is no file, or whoever wrote it was killed within the first line. */
+export function isBegun(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found || found.size === 0) return false;
+  const head = `{"format":"${JOURNAL_FORMAT}"`;
+  const text = readFileSync(path, 'utf8');
+  return !text.startsWith(head) || text.includes('\n');
+}
+
+/** @throws UsageError `E_JOURNAL` for a path under which there is something that would be lost */
+export function checkFree(host: Host, path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found?.isFile() || !isBegun(path)) return;
+  let journal: Journal;
+  try {
+    journal = readJournal(host, path);
+  } catch {
+    throw new UsageError('E_JOURNAL', `--journal ${path}: this is there already, and no journal. Give another path.`);
+  }
+  const { head, units } = journal;
+  const what = `the journal of '${head.title}' with ${units.length} boundaries is there already`;
+  const advice = 'Add --resume to go on from it, or remove it to begin again.';
+  throw new UsageError('E_JOURNAL', `--journal ${path}: ${what}. ${advice}`);
 }
 
 /** Reads a journal, also one whose last line was broken off. @throws UsageError `E_FILE`, `E_JOURNAL` */
@@ -112,14 +137,23 @@ export class JournalWriter {
   end(schedules: ScheduleCoverage | undefined): void {
     // What was broken off goes on.
     if (schedules && !schedules.brokenOff) this.#line({ schedules });
-    closeSync(this.#fd);
+    try {
+      closeSync(this.#fd);
+    } catch (error) {
+      throw unwritable(this.#path, error);
+    }
   }
 
   #line(data: unknown): void {
     this.#write(`${encodeJson(data)}\n`);
     if (++this.#sinceSync < SYNC_UNITS) return;
     this.#sinceSync = 0;
-    fsyncSync(this.#fd);
+    try {
+      fsyncSync(this.#fd);
+    } catch (error) {
+      // A pipe or a device has nothing to be kept.
+      if ((error as { code?: unknown }).code !== 'EINVAL') throw unwritable(this.#path, error);
+    }
   }
   #write(text: string): void {
     const bytes = Buffer.from(text);

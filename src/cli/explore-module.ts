@@ -1,15 +1,16 @@
 /** Scenarios of `unmaskable explore` that are modules, in JavaScript or TypeScript. */
 import { createHash } from 'node:crypto';
+import { existsSync, realpathSync } from 'node:fs';
 import { createRequire, register } from 'node:module';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { basename, isAbsolute, join, relative, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Symbols } from '../debug/symbols/symbols.ts';
 import type { HostedProgram } from '../engine/hosted/program.ts';
 import type { ScenarioModule } from '../explore/scenario.ts';
 import type { ExploreOptions } from '../explore/types.ts';
 import { Machine } from '../machine/machine.ts';
 import type { MachineOptions } from '../machine/options.ts';
-import { messageOf, UsageError } from './errors.ts';
+import { isUserError, messageOf, UsageError } from './errors.ts';
 import type { Scenario, ScenarioChoice } from './explore-scenario.ts';
 
 const wrong = (path: string, what: string): UsageError => new UsageError('E_SCENARIO', `${path}: ${what}`);
@@ -32,8 +33,22 @@ class ModuleScenario implements Scenario {
       .digest('hex');
   }
 
+  /** What code of the scenario threw, with its place there. */
+  private thrown(what: string, error: unknown): unknown {
+    if (isUserError(error)) return error;
+    const frames = error instanceof Error ? (error.stack ?? '').split('\n') : [];
+    const frame = frames.find((line) => line.includes(basename(this.path)));
+    const at = /:(\d+):\d+\)?$/.exec(frame ?? '')?.[1];
+    return wrong(at === undefined ? this.path : `${this.path}:${at}`, `${what}() throws: ${messageOf(error)}`);
+  }
+
   async create(engine: MachineOptions['engine']): Promise<Machine> {
-    const machine = await this.module.create({ variant: this.variant, engine });
+    let machine: unknown;
+    try {
+      machine = await this.module.create({ variant: this.variant, engine });
+    } catch (error) {
+      throw this.thrown('create', error);
+    }
     if (machine instanceof Machine) return machine;
     throw wrong(this.path, 'create() gives no Machine of this unmaskable. Import it from the one that runs.');
   }
@@ -41,14 +56,23 @@ class ModuleScenario implements Scenario {
     return (await this.create(undefined)).hosted?.program;
   }
   prepare(machine: Machine): void {
-    this.module.prepare?.(machine);
+    try {
+      this.module.prepare?.(machine);
+    } catch (error) {
+      throw this.thrown('prepare', error);
+    }
   }
   symbols(machine: Machine): Symbols {
     return new Symbols(machine);
   }
   options(machine: Machine): ExploreOptions {
     const { options } = this.module;
-    return typeof options === 'function' ? options(machine, this.variant) : options;
+    if (typeof options !== 'function') return options;
+    try {
+      return options(machine, this.variant);
+    } catch (error) {
+      throw this.thrown('options', error);
+    }
   }
 }
 
@@ -66,13 +90,27 @@ function findTypescript(scenario: string): string | undefined {
   return undefined;
 }
 
-/** Who reads a module in TypeScript; undefined for Node itself. @throws UsageError `E_SCENARIO` when nobody here can */
-function readerOf(path: string): string | undefined {
+/** What the build made of a scenario of this package; undefined for any other. */
+function builtOf(path: string): string | undefined {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const inside = relative(join(root, 'scenarios'), realpathSync(path));
+  const built = join(root, 'dist', 'scenarios', inside.replace(/\.ts$/, '.js'));
+  return inside.startsWith('..') || isAbsolute(inside) || !existsSync(built) ? undefined : built;
+}
+
+/**
+ * The file that is imported for a scenario, and who reads it when it is in TypeScript; nobody: Node itself.
+ *
+ * @throws UsageError `E_SCENARIO` when nobody here can
+ */
+function readerOf(path: string): { readonly file: string; readonly typescript?: string } {
   const { typescript: native } = process.features as { typescript?: string | false };
   // Node does so itself from 22.18 on, but not for what lies in node_modules.
-  if (!/\.m?ts$/.test(path) || (native && !/[\\/]node_modules[\\/]/.test(resolve(path)))) return undefined;
+  if (!/\.m?ts$/.test(path) || (native && !/[\\/]node_modules[\\/]/.test(resolve(path)))) return { file: path };
   const typescript = findTypescript(path);
-  if (typescript !== undefined) return typescript;
+  if (typescript !== undefined) return { file: path, typescript };
+  const built = builtOf(path);
+  if (built !== undefined) return { file: built };
   const where = native ? ' in node_modules' : '';
   const why = `Node ${process.version} runs no TypeScript${where}, and no package 'typescript' is installed here`;
   throw wrong(path, `${why}. Run npm install --save-dev typescript, use Node 22.18 or later, or compile it to .mjs.`);
@@ -81,19 +119,21 @@ function readerOf(path: string): string | undefined {
 /** This thread has the hooks. */
 let hooked = false;
 
-function hook(path: string): void {
-  const typescript = readerOf(path);
+/** @returns the file to import */
+function hook(path: string): string {
+  const { file, typescript } = readerOf(path);
   // Tests import sources, which their runner understands.
-  if (hooked || import.meta.url.endsWith('.ts')) return;
+  if (hooked || import.meta.url.endsWith('.ts')) return file;
   register(new URL('./module-hooks.js', import.meta.url), { data: { typescript } });
   hooked = true;
+  return file;
 }
 
 async function importModule(path: string): Promise<ScenarioModule> {
-  hook(path);
+  const file = hook(path);
   let loaded: { readonly default?: unknown };
   try {
-    loaded = (await import(pathToFileURL(resolve(path)).href)) as typeof loaded;
+    loaded = (await import(pathToFileURL(resolve(file)).href)) as typeof loaded;
   } catch (error) {
     throw wrong(path, `cannot be imported: ${messageOf(error)}`);
   }

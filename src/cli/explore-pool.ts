@@ -1,6 +1,7 @@
 /** Boundaries spread over worker threads, a few at a time. */
 import { Worker } from 'node:worker_threads';
 import type { UnitResult } from '../explore/report.ts';
+import { UsageError } from './errors.ts';
 import type { ScenarioChoice } from './explore-scenario.ts';
 
 /** Boundaries that a worker gets at once: neighbours, so that it comes from one to the next by a few steps. */
@@ -24,8 +25,10 @@ export interface FromWorker {
   readonly unit?: UnitResult;
   /** It has nothing left to do. */
   readonly more?: true;
-  /** It cannot go on: a mistake of ours. */
+  /** It cannot go on: why, and where. */
   readonly failed?: string;
+  /** That is a mistake of the user's, in these words; otherwise of ours. */
+  readonly mistake?: string | undefined;
 }
 
 /** How work is spread. */
@@ -44,7 +47,7 @@ export interface PoolOptions {
 /**
  * Tries points on worker threads. Units come in whatever order; what they say is the same in each.
  *
- * @throws Error when a worker fails
+ * @throws UsageError for a mistake in the scenario; Error when a worker fails otherwise
  */
 export function runPool({ workers, start, boundaries, points, onUnit, onStop }: PoolOptions): Promise<void> {
   const queue: number[][] = [];
@@ -72,9 +75,10 @@ export function runPool({ workers, start, boundaries, points, onUnit, onStop }: 
     for (let n = 0; n < Math.min(workers, Math.max(queue.length, 1)); n++) {
       const worker = new Worker(source, { workerData: start, stdout: false });
       running.add(worker);
-      worker.on('message', ({ ready, unit, more, failed }: FromWorker) => {
+      worker.on('message', ({ ready, unit, more, failed, mistake }: FromWorker) => {
         if (over) return;
-        if (failed !== undefined) end(new Error(`worker ${n}: ${failed}`));
+        if (mistake !== undefined) end(new UsageError('E_SCENARIO', mistake));
+        else if (failed !== undefined) end(new Error(`worker ${n}: ${failed}`));
         else if (ready !== undefined && ready !== boundaries)
           end(new Error(`worker ${n}: its window has ${ready} boundaries and not ${boundaries}`));
         else if (unit && !onUnit(unit)) end();

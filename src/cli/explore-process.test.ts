@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -70,6 +70,106 @@ describe.skipIf(!BUILT)('explore in several processes and threads (needs dist/)'
     explore(file('other.yaml'), '--workers', '1', '--journal', file('j3'));
     expect(explore('merge', file('j1'), file('j3')).stderr).toMatch(/j3: it is of another campaign than/);
     expect(explore('merge', file('s.yaml')).stderr).toMatch(/s\.yaml:2: is no line of a journal/);
+    explore(file('s.yaml'), '--workers', '1', '--shard', '2/3', '--journal', file('j4'));
+    const divisions = explore('merge', file('j1'), file('j4')).stderr;
+    expect(divisions).toMatch(/j4: it is one of 3 parts, and .*j1 is one of 2 parts/);
+    expect(explore('merge', file('j1')).stdout).toMatch(/not covered: 52 of 105 boundaries belong to other shards/);
+  });
+
+  it('what is under the path of a journal is not written over', () => {
+    const args = [file('s.yaml'), '--workers', '1', '--journal'];
+    explore(...args, file('kept'));
+    const before = readFileSync(file('kept'), 'utf8');
+    const again = explore(...args, file('kept'));
+    expect([again.status, readFileSync(file('kept'), 'utf8')]).toEqual([2, before]);
+    expect(again.stderr).toMatch(/the journal of 'a counter' with 105 boundaries is there already. Add --resume/);
+    const scenario = explore(...args, file('s.yaml'));
+    expect([scenario.status, scenario.stderr]).toEqual([2, expect.stringMatching(/is there already, and no journal/)]);
+    expect(readFileSync(file('s.yaml'), 'utf8')).toBe(SCENARIO);
+  });
+
+  it.each([
+    ['no journal', undefined],
+    ['an empty one', ''],
+    ['one that was broken off in its first line', '{"format":"unmaskable-explore-journal-1","scen'],
+  ])('--resume with %s begins, and says so', (what, content) => {
+    const journal = file(`begun-${what.length}`);
+    if (content !== undefined) writeFileSync(journal, content);
+    const { status, stderr } = explore(file('s.yaml'), '--workers', '1', '--journal', journal, '--resume');
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/--resume .*: there is nothing in it, so the campaign begins/),
+    ]);
+    const again = explore(file('s.yaml'), '--workers', '1', '--journal', journal, '--resume');
+    expect([again.status, again.stderr]).toEqual([1, 'unmaskable: done; 0 runs per second\n']);
+  });
+
+  it.skipIf(process.platform === 'win32').each(['1', '2'])(
+    'a disk that gets full ends it with what was found, %s workers',
+    (workers) => {
+      // Files of at most 8 KiB, which the process hears of as an error and not as a signal.
+      const args = [COMMAND, 'explore', file('s.yaml'), '--workers', workers, '--journal', file(`full${workers}`)];
+      const script = `trap '' XFSZ; ulimit -f 8; exec "$@"`;
+      const { status, stdout, stderr } = spawnSync('bash', ['-c', script, '-', process.execPath, ...args], {
+        encoding: 'utf8',
+      });
+      expect([status, stderr]).toEqual([6, expect.stringMatching(/ended early: --journal .*: cannot be written: /)]);
+      expect(stdout).toMatch(/not covered: \d+ boundaries were not reached: the campaign was broken off/);
+      explore(...args.slice(2), '--resume', '--report', file('after-full.json'));
+      expect(found('after-full.json')).toEqual(found('one.json'));
+    },
+  );
+
+  it('a run of a report is had again from any folder', () => {
+    explore(file('s.yaml'), '--workers', '1', '--report', file('one.json'));
+    const text = readFileSync(file('one.json'), 'utf8').replaceAll(file('s.yaml'), 's.yaml');
+    writeFileSync(file('moved.json'), text);
+    const replay = (report: string) =>
+      spawnSync(process.execPath, [COMMAND, 'replay', `${report}#1`], { encoding: 'utf8' });
+    expect(replay(file('moved.json'))).toMatchObject({ status: 0, stderr: 'unmaskable: as in the report\n' });
+    writeFileSync(file('lost.json'), text.replaceAll('s.yaml', 'gone.yaml'));
+    const { status, stderr } = replay(file('lost.json'));
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/its scenario is not there: .*gone\.yaml\. Name it with --scenario/),
+    ]);
+  });
+
+  /** A scenario of a loop on two PEs, in JavaScript. */
+  const module = (body: string): string => `
+import assert from 'node:assert';
+import { isMainThread } from 'node:worker_threads';
+import { Machine, sdei } from 'unmaskable';
+import { HostedProgram, nop } from 'unmaskable/hosted';
+const hosted = new HostedProgram({ functions: { *main() { for (;;) yield* nop(); } } });
+const create = ({ engine }) => Machine.create({ hosted, entry: 'main', cpus: 2, memoryBytes: 2 ** 24, engine });
+const [window, schedules, events] = [{ to: { steps: 9 } }, { preemptionsMax: 1 }, [sdei(0)]];
+export default { ${body} };
+`;
+  it.each([
+    [
+      "create: () => { throw new Error('no kernel'); }, options: {}",
+      '1',
+      2,
+      /m\.mjs:9: create\(\) throws: no kernel\n/,
+    ],
+    ['create, options: () => nothing.here', '2', 2, /m\.mjs:9: options\(\) throws: nothing is not defined\n/],
+    [
+      'create, options: { window: isMainThread ? window : { ...window, pes: [7] }, events }',
+      '2',
+      2,
+      /^unmaskable: window: there is no boundary in it\. .*\n$/,
+    ],
+    ["create, options: { window, schedules, time: 'counted', checks: [() => assert.equal(1, 2)] }", '1', 1, /done/],
+  ])('what a scenario throws is said with its place: %s, %s workers', (body, workers, code, message) => {
+    writeFileSync(file('m.mjs'), module(body));
+    const { status, stderr } = explore(file('m.mjs'), '--workers', workers);
+    expect([status, stderr]).toEqual([code, expect.stringMatching(message)]);
+  });
+
+  it('a report goes to a pipe or a device as well, which stays what it is', () => {
+    const { status } = explore(file('s.yaml'), '--workers', '1', '--report', '/dev/null');
+    expect([status, statSync('/dev/null').isCharacterDevice()]).toEqual([1, true]);
   });
 
   /** Ends a campaign by a signal as soon as its journal has so many lines; gives how it ended. */

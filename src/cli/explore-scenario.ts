@@ -11,7 +11,7 @@ import type { CheckedRun, ExploreOptions } from '../explore/types.ts';
 import { Watch } from '../explore/watch.ts';
 import { Machine } from '../machine/machine.ts';
 import type { MachineOptions } from '../machine/options.ts';
-import { UsageError } from './errors.ts';
+import { messageOf, UsageError } from './errors.ts';
 import { eventOf } from './explore-events.ts';
 import { openModule } from './explore-module.ts';
 import { SCENARIO_SCHEMA, type ScenarioText } from './explore-schema.ts';
@@ -57,7 +57,10 @@ export function parseScenario(path: string, text: string): ScenarioText {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [error] = document.errors;
   if (error) throw wrong(`${path}:${lines.linePos(error.pos[0]).line}`, `is no YAML: ${error.message}`);
-  const read = SCENARIO_SCHEMA.safeParse(document.toJS());
+  const written: unknown = document.toJS();
+  if (typeof written !== 'object' || written === null || Array.isArray(written))
+    throw wrong(path, 'is no scenario: it has no keys such as machine, window, events. See docs/guide/explore.md.');
+  const read = SCENARIO_SCHEMA.safeParse(written);
   if (read.success) return read.data;
   const lineOf = (at: readonly PropertyKey[]): string => {
     for (let n = at.length; n > 0; n--) {
@@ -68,13 +71,19 @@ export function parseScenario(path: string, text: string): ScenarioText {
   };
   const found = read.error.issues.slice(0, 5).map((issue) => {
     const node = document.getIn(issue.path as unknown[], true);
-    const value = isScalar(node) ? ` '${String(node.value)}'` : '';
+    const value = isScalar(node) ? ` ${shown(String(node.value))}` : '';
     const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
     const line = lineOf(unknown === undefined ? issue.path : [...issue.path, unknown]);
     return `${path}${line}: ${keyText(issue.path) || 'the scenario'}${value}: ${issue.message}`;
   });
   throw new UsageError('E_SCENARIO', `${found.join('\n')}\nSee docs/guide/explore.md for what can be written.`);
 }
+
+/** What was written, on one line and not too long. */
+const shown = (text: string): string =>
+  `'${JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text)
+    .slice(1, -1)
+    .replaceAll('\\"', '"')}'`;
 
 /** A path in a scenario: `~/`, `${NAME}`, `${NAME:-otherwise}`, and relative to the scenario. */
 function pathIn(scenario: string, written: string, env: NodeJS.ProcessEnv): string {
@@ -148,7 +157,7 @@ class TextScenario implements Scenario {
     watch.close();
   }
 
-  options(_machine: Machine, _symbols: Symbols): ExploreOptions {
+  options(machineNow: Machine, _symbols: Symbols): ExploreOptions {
     const { events, ignore, expect, title, machine, symbols, prepare, ...same } = this.text;
     return {
       ...same,
@@ -158,12 +167,26 @@ class TextScenario implements Scenario {
         fields: ignore?.fields,
         memory: ignore?.memory?.map(({ address, bytes }) => ({ addrPa: BigInt(address), sizeBytes: bytes })),
       },
-      checks: expect?.map(checkOf),
+      checks: expect?.map((written, n) => {
+        tryOut(written, machineNow, `${this.path}: expect[${n}]`);
+        return checkOf(written);
+      }),
     };
   }
 }
 
 type WrittenCheck = NonNullable<ScenarioText['expect']>[number];
+
+/** What a check looks at is there. @throws UsageError `E_SCENARIO` */
+function tryOut(written: WrittenCheck, machine: Machine, where: string): void {
+  if ('console' in written) return;
+  try {
+    if ('register' in written) machine.readRegister(written.pe ?? 0, written.register);
+    else machine.readMemory(BigInt(written.memory), written.bytes ?? 8);
+  } catch (error) {
+    throw wrong(where, messageOf(error));
+  }
+}
 
 function checkOf(written: WrittenCheck): (run: CheckedRun) => string | undefined {
   if ('console' in written) {

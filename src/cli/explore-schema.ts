@@ -8,16 +8,35 @@ const address = z
 const count = z.number().int().nonnegative();
 const text = z.string().min(1);
 
+function isRegex(source: string): boolean {
+  try {
+    return new RegExp(source, 'm') instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
+const regex = text.refine(isRegex, 'is no regular expression');
+
+/** What is said of a value of which several forms are known. */
+const known = (forms: string): { readonly error: string } => ({ error: `is none of the known forms: ${forms}` });
+const PLACE_FORMS = "{ steps: N }, { pc: 'SYMBOL or ADDRESS', hit: N, pe: N }, { console: 'REGEX' }";
+
 const place = z
-  .union([
-    z.strictObject({ steps: count.describe('steps after the start') }),
-    z.strictObject({
-      pc: text.describe('address, symbol or symbol+offset'),
-      hit: z.number().int().positive().optional().describe('which arrival; default 1'),
-      pe: count.optional(),
-    }),
-    z.strictObject({ console: text.describe('a regular expression over the console') }),
-  ])
+  .union(
+    [
+      z.strictObject({ steps: count.describe('steps after the start') }),
+      z.strictObject({
+        // A number that a double does not hold exactly is no integer here: such an address must be in quotes.
+        pc: z
+          .union([text, count.transform((address) => `0x${address.toString(16)}`)])
+          .describe('address, symbol or symbol+offset; addresses from 0x20000000000000 on in quotes'),
+        hit: z.number().int().positive().optional().describe('which arrival; default 1'),
+        pe: count.optional(),
+      }),
+      z.strictObject({ console: regex.describe('a regular expression over the console') }),
+    ],
+    known(`${PLACE_FORMS}; addresses in quotes`),
+  )
   .describe('a place in a run');
 
 const machine = z
@@ -43,27 +62,38 @@ const machine = z
   .describe('the machine; as the options of unmaskable run');
 
 const prepare = z
-  .union([
-    z.strictObject({ until: place }),
-    z.strictObject({ type: text.describe('text typed on the console; the escapes are those of YAML or JSON') }),
-    z.strictObject({ handler: count.describe('an SDEI event: a handler that completes at once is registered for it') }),
-    z.strictObject({ on: text.describe("an action of --on, e.g. 'irq:40'") }),
-  ])
+  .union(
+    [
+      z.strictObject({ until: place }),
+      z.strictObject({ type: text.describe('text typed on the console; the escapes are those of YAML or JSON') }),
+      z.strictObject({
+        handler: count.describe('an SDEI event: a handler that completes at once is registered for it'),
+      }),
+      z.strictObject({ on: text.describe("an action of --on, e.g. 'irq:40'") }),
+    ],
+    known(`{ until: ${PLACE_FORMS.replaceAll('}, {', '} or {')} }, { type: TEXT }, { handler: EVENT }, { on: ACTION }`),
+  )
   .describe('what is done before the start');
 
 const check = z
-  .union([
-    z.strictObject({
-      memory: address,
-      bytes: z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8)]).optional(),
-      equals: address,
-    }),
-    z.strictObject({ register: text, pe: count.optional(), equals: address }),
-    z.strictObject({ console: text.describe('must show this, a regular expression') }),
-  ])
+  .union(
+    [
+      z.strictObject({
+        memory: address,
+        bytes: z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8)]).optional(),
+        equals: address,
+      }),
+      z.strictObject({ register: text, pe: count.optional(), equals: address }),
+      z.strictObject({ console: regex.describe('must show this, a regular expression') }),
+    ],
+    known(
+      '{ memory: ADDRESS, bytes: 1 | 2 | 4 | 8, equals: N }, { register: NAME, pe: N, equals: N }, { console: REGEX }',
+    ),
+  )
   .describe('what must hold at the end of every run');
 
 const patterns = z.array(text);
+const regexes = z.array(regex);
 const limits = Object.fromEntries(
   Object.entries(LIMITS).map(([name, { value, advice }]) => [
     name,
@@ -89,7 +119,7 @@ export const SCENARIO_SCHEMA = z.strictObject({
   }),
   events: z.array(text).optional().describe('as the actions of --on: sdei:0, irq:40, serror@1, type:"x"'),
   end: z
-    .union([z.strictObject({ settleSteps: count }), place])
+    .union([z.strictObject({ settleSteps: count }), place], known(`{ settleSteps: N }, ${PLACE_FORMS}`))
     .optional()
     .describe('where runs end'),
   time: z.enum(['frozen', 'counted']).optional(),
@@ -106,7 +136,7 @@ export const SCENARIO_SCHEMA = z.strictObject({
   pairs: z.strictObject({ inside: z.boolean().optional(), afterSteps: count.optional() }).optional(),
   schedules: z.strictObject({ preemptionsMax: count, withEvents: z.boolean().optional() }).optional(),
   sample: z.strictObject({ count: z.number().int().positive(), seed: z.number().int() }).optional(),
-  trouble: z.strictObject({ panic: patterns.optional(), warning: patterns.optional() }).optional(),
+  trouble: z.strictObject({ panic: regexes.optional(), warning: regexes.optional() }).optional(),
   troubleSymbols: z.strictObject({ panic: patterns.optional(), warning: patterns.optional() }).optional(),
   expect: z.array(check).optional(),
   limits: z.strictObject(limits).optional(),

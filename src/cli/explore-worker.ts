@@ -4,7 +4,7 @@ import { runPoint } from '../explore/explore.ts';
 import { Explorer } from '../explore/explorer.ts';
 import type { MachineOptions } from '../machine/options.ts';
 import { loadSnapshot } from '../machine/snapshot-file/files.ts';
-import { messageOf } from './errors.ts';
+import { isUserError, messageOf } from './errors.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './explore-pool.ts';
 import { openScenario } from './explore-scenario.ts';
 import { createNodeHost } from './node-host.ts';
@@ -33,7 +33,8 @@ async function work(): Promise<void> {
 
 function fail(error: unknown): void {
   const stack = error instanceof Error ? error.stack : undefined;
-  parentPort!.postMessage({ failed: stack ?? messageOf(error) } satisfies FromWorker);
+  const mistake = isUserError(error) ? error.message : undefined;
+  parentPort!.postMessage({ failed: stack ?? messageOf(error), mistake } satisfies FromWorker);
 }
 
 work().catch(fail);

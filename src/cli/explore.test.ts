@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { LOST_UPDATE, SCENARIO } from '../../test/support/explored-kernel.ts';
 import { FakeHost } from '../../test/support/fake-machine.ts';
@@ -68,10 +70,57 @@ describe('unmaskable explore', () => {
     ['window: {}', 'window: { pes: [3] }', /there is no boundary in it/],
     ['compare: false', 'limits: { runSteps: 3 }', /limits.*runSteps/],
     ['title: a counter', 'title: [', /is no YAML/],
+    ['memory: 0x40100000', 'memory: 0x10', /s\.yaml: expect\[0\]: 8 bytes at physical address 0x10: RAM is/],
+    ['memory: 0x40100000', 'register: X99', /s\.yaml: expect\[0\]: register 'X99': PE 0 has none/],
+    ["console: '!'", "console: '('", /s\.yaml:\d+: prepare\[0\]\.until\.console '\(': is no regular expression/],
+    ['window: {}', 'window: { from: { pc: 0xffff800080010000 } }', /s\.yaml:\d+: window\.from.*addresses in quotes/],
+    ['window: {}', 'window: { from: main }', /window\.from 'main': is none of the known forms: \{ steps: N \}/],
+    ["- until: { console: '!' }", '- till: 3', /prepare\[0\]: is none of the known forms: \{ until:/],
   ])('%j as %j is refused with the place', async (from, to, message) => {
     const { code, err } = await command(all, SCENARIO.replace(from, to));
     expect(err).toMatch(message);
     expect(code).toBe(2);
+  });
+
+  it('an address may be a number', async () => {
+    const { code, out } = await command(
+      all,
+      SCENARIO.replace('window: {}', 'window: { to: { pc: 0x40200088, hit: 2 } }'),
+    );
+    expect([code, out]).toEqual([1, expect.stringMatching(/steps to \d+/)]);
+  });
+
+  it('what is no scenario is refused, and not printed', async () => {
+    for (const text of ['', '- a', '\0\x1b[2J'.repeat(99)]) {
+      const { code, err } = await command(all, text);
+      expect([code, err]).toEqual([
+        2,
+        expect.stringMatching(/^unmaskable: .*s\.yaml.*(is empty|is no scenario|is no YAML)/),
+      ]);
+      expect(err.length).toBeLessThan(300);
+      expect(err).not.toContain('\0');
+    }
+  });
+
+  it('what cannot be written is found before the campaign', async () => {
+    const { code, err } = await command([...all, '--html', '/no such folder/r.html']);
+    expect([code, err]).toEqual([
+      2,
+      expect.stringMatching(/^unmaskable: --html .*: cannot be written: there is no such/),
+    ]);
+  });
+
+  it('what cannot be written in the end is said behind the report, exit code 6', async () => {
+    const host = new FakeHost(() => undefined);
+    host.files.set('s.yaml', new TextEncoder().encode(SCENARIO));
+    host.files.set(resolve('Image'), LOST_UPDATE);
+    host.replaceFile = () => {
+      throw Object.assign(new Error('x'), { code: 'ENOSPC' });
+    };
+    expect(await main(all, host, '1')).toBe(6);
+    expect(host.out).toContain('#1 check, 40 times');
+    expect(host.err).toMatch(/--report r\.json: cannot be written: no space is left/);
+    expect(host.err).toMatch(/--junit r\.xml: cannot be written: no space is left/);
   });
 
   it('poisons the page that a register points to; what points nowhere is refused', async () => {
@@ -89,6 +138,7 @@ describe('unmaskable explore', () => {
     expect((await command(['explore', 's.yaml', '--workers', '0'])).err).toMatch(/--workers '0'/);
     expect((await command(['explore', 'none.yaml'])).err).toMatch(/none\.yaml: cannot be read/);
     expect((await command(['replay', 's.yaml#1'])).err).toMatch(/is no report of explore/);
+    expect((await command(['explore'])).err).toMatch(/'SCENARIO'\. See: unmaskable explore --help\n$/);
     expect((await command(['replay', 's.yaml'])).err).toMatch(/write REPORT#N/);
     expect(() => parseShard('3/2')).toThrow(/--shard '3\/2'/);
     expect(parseShard('2/3')).toEqual({ index: 2, of: 3 });
@@ -97,12 +147,15 @@ describe('unmaskable explore', () => {
 
 describe('scenarios', () => {
   it('name the line of what is wrong', () => {
-    const source = 'machine:\n  kernel: Image\nwindow:\n  from:\n    pc: 7\n';
+    const source = 'machine:\n  kernel: Image\nwindow:\n  from:\n    pcc: 7\n';
     expect(() => parseScenario('x.yaml', source)).toThrow(/^x\.yaml:\d: window\.from/);
   });
   it('have a schema for editors', () => {
     const schema = JSON.parse(scenarioJsonSchema()) as { properties: Record<string, unknown> };
     expect(Object.keys(schema.properties)).toContain('window');
+    // The file in the package is what scenarioJsonSchema() gives.
+    const file = fileURLToPath(new URL('../../scenarios/scenario.schema.json', import.meta.url));
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(schema);
   });
 });
 

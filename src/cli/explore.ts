@@ -5,14 +5,17 @@ import { reportOf } from '../explore/report.ts';
 import { UsageError } from './errors.ts';
 import { runCampaign } from './explore-campaign.ts';
 import { htmlReport } from './explore-html.ts';
-import { identityOf, readJournal } from './explore-journal.ts';
+import { identityOf, type JournalHead, readJournal } from './explore-journal.ts';
 import { type FullReport, jsonReport, junitReport, REPORT_FORMAT, terminalReport } from './explore-output.ts';
 import type { Host } from './host.ts';
 import { systemReason } from './inputs.ts';
+import { checkReplaceable } from './replace-file.ts';
 import { engineOf } from './sources.ts';
 
 /** Exit code when a signal ended the campaign. */
 const EXIT_INTERRUPTED = 130;
+/** Exit code when a file could not be written. */
+const EXIT_UNWRITABLE = 6;
 /** Most worker threads. */
 const WORKERS_MAX = 256;
 
@@ -46,24 +49,39 @@ function parseWorkers(text: string | undefined): number {
   throw new UsageError('E_WORKERS', `--workers '${text}': give a number from 1 to ${WORKERS_MAX}.`);
 }
 
-function write(host: Host, option: string, path: string | undefined, text: () => string): void {
-  if (path === undefined) return;
-  try {
-    host.replaceFile(path, new TextEncoder().encode(text()));
-  } catch (error) {
-    throw new UsageError(
-      'E_SAVE',
-      `${option} ${path}: cannot be written: ${systemReason(error)}. Give a writable path.`,
-    );
+const unwritable = (option: string, path: string, error: unknown): UsageError =>
+  new UsageError('E_SAVE', `${option} ${path}: cannot be written: ${systemReason(error)}. Give a writable path.`);
+
+/** Before the campaign: an hour of it must not end in a path that cannot be written. @throws UsageError `E_SAVE` */
+function checkPaths(flags: OutputFlags & { readonly journal?: string }): void {
+  for (const name of ['report', 'html', 'junit', 'journal'] as const) {
+    const path = flags[name];
+    if (path === undefined) continue;
+    try {
+      checkReplaceable(path);
+    } catch (error) {
+      throw unwritable(`--${name}`, path, error);
+    }
   }
 }
 
-async function output(full: FullReport, flags: OutputFlags, host: Host): Promise<boolean> {
-  write(host, '--report', flags.report, () => jsonReport(full));
-  write(host, '--html', flags.html, () => htmlReport(full, flags.report));
-  write(host, '--junit', flags.junit, () => junitReport(full, flags.report));
+/** Writes what was asked for; what cannot be written is said, and the rest is written. @returns the exit code */
+async function output(full: FullReport, flags: OutputFlags, host: Host): Promise<number> {
   await host.writeOut(new TextEncoder().encode(terminalReport(full, flags.report)));
-  return full.report.kinds.some(({ failure }) => failure);
+  let code = full.report.kinds.some(({ failure }) => failure) ? 1 : 0;
+  const write = (option: string, path: string | undefined, text: () => string): void => {
+    if (path === undefined) return;
+    try {
+      host.replaceFile(path, new TextEncoder().encode(text()));
+    } catch (error) {
+      host.writeErr(`unmaskable: ${unwritable(option, path, error).message}\n`);
+      code = EXIT_UNWRITABLE;
+    }
+  };
+  write('--report', flags.report, () => jsonReport(full));
+  write('--html', flags.html, () => htmlReport(full, flags.report));
+  write('--junit', flags.junit, () => junitReport(full, flags.report));
+  return code;
 }
 
 async function exploreCommand(path: string, flags: ExploreFlags, host: Host): Promise<number> {
@@ -73,20 +91,29 @@ async function exploreCommand(path: string, flags: ExploreFlags, host: Host): Pr
   const shard = parseShard(flags.shard);
   const scenario = { path, variant: flags.variant };
   const options = { scenario, workers: parseWorkers(flags.workers), shard, journal, resume, quiet };
-  const { full, interrupted, rate } = await runCampaign({ ...options, engine: engineOf(flags) }, host);
-  const failed = await output(full, flags, host);
-  const how = interrupted ? 'interrupted' : 'done';
-  host.writeErr(`unmaskable: ${how}; ${rate.toFixed(0)} runs per second\n`);
-  if (interrupted) return EXIT_INTERRUPTED;
-  return failed ? 1 : 0;
+  const engine = engineOf(flags);
+  checkPaths(flags);
+  const { full, interrupted, failed, rate } = await runCampaign({ ...options, engine }, host);
+  const code = await output(full, flags, host);
+  const how = failed ? `ended early: ${failed.message}` : `${interrupted ? 'interrupted' : 'done'};`;
+  host.writeErr(`unmaskable: ${how} ${rate.toFixed(0)} runs per second\n`);
+  if (failed) return EXIT_UNWRITABLE;
+  return interrupted ? EXIT_INTERRUPTED : code;
 }
 
 async function mergeCommand(paths: readonly string[], flags: OutputFlags, host: Host): Promise<number> {
+  checkPaths(flags);
   const journals = paths.map((path) => ({ path, ...readJournal(host, path) }));
   const [first] = journals as [(typeof journals)[number]];
   for (const { path, head } of journals) {
     if (identityOf(head) === identityOf(first.head)) continue;
     throw new UsageError('E_JOURNAL', `${path}: it is of another campaign than ${first.path}: ${head.title}.`);
+  }
+  const parts = ({ shard }: JournalHead): string => (shard ? `one of ${shard.of} parts` : 'the whole');
+  const other = journals.find(({ head }) => parts(head) !== parts(first.head));
+  if (other) {
+    const what = `it is ${parts(other.head)}, and ${first.path} is ${parts(first.head)}`;
+    throw new UsageError('E_JOURNAL', `${other.path}: ${what}. Give the journals of one division.`);
   }
   const units = new Map(journals.flatMap((journal) => journal.units.map((unit) => [unit.point.index, unit] as const)));
   const shards = new Map(journals.map(({ head }) => [head.shard?.index ?? 0, head.wanted]));
@@ -102,7 +129,7 @@ async function mergeCommand(paths: readonly string[], flags: OutputFlags, host: 
   });
   const { title, scenario, variant, sha256, start } = first.head;
   const full: FullReport = { format: REPORT_FORMAT, title, scenario, variant, sha256, start, report, timelines: {} };
-  return (await output(full, flags, host)) ? 1 : 0;
+  return output(full, flags, host);
 }
 
 const HELP = `
@@ -110,7 +137,8 @@ A scenario says what the machine is, how it comes to the start, which boundaries
 may differ. See docs/guide/explore.md; scenarios/ has some.
 
 Exit codes:
-  0 no failures   1 failures found   2 usage or scenario   130 interrupted; what was found is reported`;
+  0 no failures   1 failures found   2 usage or scenario   6 a file cannot be written
+  130 interrupted; what was found is reported`;
 
 function withOutput(command: Command): Command {
   return command

@@ -1,8 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { bareKernel, ECHO, POWER_OFF, PRINT } from '../../test/support/bare-kernel.ts';
+import { CODEC } from '../../test/support/codec.ts';
 import { FakeHost } from '../../test/support/fake-machine.ts';
 import { Machine } from '../machine/machine.ts';
-import { readRecording, recordingEnd, recordingEntries, recordingHead } from '../machine/record/recording.ts';
+import {
+  readRecording,
+  recordingEnd,
+  recordingEntries,
+  recordingHead,
+  recordingSteps,
+  stepsOf,
+} from '../machine/record/recording.ts';
+import { loadSnapshot, saveSnapshot } from '../machine/snapshot-file/files.ts';
 import { joined } from '../machine/snapshot-file/sections.ts';
 import { main } from './main.ts';
 
@@ -128,8 +137,8 @@ describe('--record and --replay', () => {
     const first = process(COUNTER);
     await first.run(...KERNEL, '--record', 'r', '--record-every', '1000');
     const recording = readRecording(first.files.get('r')!);
-    const entries = recording.entries.map((entry, n) =>
-      n === 3 ? { ...entry, digests: { ...entry.digests!, 'pe 0': '00' } } : entry,
+    const entries = recording.entries.map((entry) =>
+      entry.digests && entry.place.steps === 4000 ? { ...entry, digests: { ...entry.digests, 'pe 0': '00' } } : entry,
     );
     const changed = joined([...recordingHead(recording.start), ...recordingEntries(entries), ...recordingEnd()]);
     const { code, err } = await process(COUNTER, new Map([['r', changed]])).run('run', '--replay', 'r');
@@ -138,6 +147,67 @@ describe('--record and --replay', () => {
     expect(err).toContain('the last checkpoint that is the same is at step 3,000');
     expect(err).toContain('parts that differ at step 4,000: pe 0');
     expect(err).toContain('both engines, compiled and interpreter, come to the same state here');
+    expect(err).toContain('unmaskable run --replay r --record r.steps --record-steps 3000..4000');
+  });
+
+  /** The recording with a machine that subtracts 2 where the one that was recorded subtracted 1, in its 400th round. */
+  const otherwise = async (bytes: Uint8Array): Promise<Uint8Array> => {
+    const { start, entries, steps } = readRecording(bytes);
+    const machine = await loadSnapshot(start, CODEC);
+    const kernel = machine.readMemory(0x4020_0000n, 256);
+    const at = Buffer.from(kernel).indexOf(Buffer.from('a50400d1', 'hex'));
+    machine.writeMemory(0x4020_0000n + BigInt(at), Buffer.from('a50800d1', 'hex'));
+    const changed = await saveSnapshot(machine, machine.snapshot(), CODEC);
+    const chunks = [...(await stepsOf({ start, entries, steps, complete: true }, CODEC))];
+    const pieces = chunks.flatMap((chunk) => recordingSteps(chunk, CODEC));
+    return joined([...recordingHead(changed), ...pieces, ...recordingEntries(entries), ...recordingEnd()]);
+  };
+
+  it('names the step, its instruction and the registers where every step was written down', async () => {
+    const first = process(COUNTER);
+    await first.run(...KERNEL, '--record', 'r', '--record-every', '1000');
+    // What the message of a coarse recording says is done: played with the machine that made it, and written down.
+    const recorder = process(COUNTER, first.files);
+    const fine = ['--record', 'fine', '--record-steps', '0..1k'];
+    expect((await recorder.run('run', '--replay', 'r', ...fine)).err).toMatch(/\d checkpoints the same/);
+    const same = await process(COUNTER, recorder.files).run('run', '--replay', 'fine');
+    expect(same.err).toMatch(/1 checkpoint and 1,001 single steps the same/);
+    const files = new Map([['fine', await otherwise(recorder.files.get('fine')!)]]);
+    const { code, err } = await process(COUNTER, files).run('run', '--replay', 'fine');
+    expect(code).toBe(5);
+    expect(err).toMatch(/the first step that differs is step \d+: PE 0 at 0x402000[0-9a-f]+: sub x5, x5, #0?x?2\n/i);
+    expect(err).toMatch(/behind it \(recorded \| found\):\nunmaskable: {3}pe 0 X5: 0xbb7 \| 0xbb6\n/);
+  });
+
+  it('what enters by --on during a replay is a divergence with its name', async () => {
+    const first = process(COUNTER);
+    await first.run(...KERNEL, '--record', 'r');
+    const { code, err } = await process(COUNTER, first.files).run(
+      'run',
+      '--replay',
+      'r',
+      '--on',
+      'step:77 => type:"x"',
+    );
+    expect([code, err]).toEqual([
+      5,
+      expect.stringMatching(/diverged: at step 77 something entered that was not recorded/),
+    ]);
+    expect(err).toContain('console.input "x", at step 77. What was recorded enters by itself: leave out the --on');
+  });
+
+  it.each([
+    [['--record-steps'], /--record-steps: there is no recording/],
+    [['--record', 'r', '--record-steps', '5'], /--record-steps '5': write FROM\.\.TO or FROM\.\./],
+    [['--record', 'r', '--record-steps', '9..5'], /it ends before it begins/],
+    [['--record', 'r', '--record-steps', 'a..5'], /--record-steps 'a': not a count/],
+  ])('%j is refused', async (options, message) => {
+    const { code, err } = await process(COUNTER).run(...KERNEL, ...options);
+    expect([code, err]).toEqual([2, expect.stringMatching(message)]);
+  });
+  it('a recording is not written over while it is played', async () => {
+    const { code, err } = await process(COUNTER).run('run', '--replay', 'r', '--record', 'r');
+    expect([code, err]).toEqual([2, expect.stringMatching(/--record r: it is the recording that is played/)]);
   });
 });
 

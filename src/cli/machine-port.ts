@@ -6,6 +6,12 @@ export interface MachineRequest {
   readonly initrd?: Uint8Array;
   readonly append?: string;
   readonly dtb?: Uint8Array;
+  /** A boot loader in flash; the kernel and what goes with it are in fw_cfg then. */
+  readonly bios?: Uint8Array;
+  /** What a hypervisor given as `kernel` is to start. */
+  readonly guest?: { readonly kernel: Uint8Array; readonly initrd?: Uint8Array; readonly append?: string };
+  /** Further bytes in RAM. */
+  readonly programs?: readonly { readonly bytes: Uint8Array; readonly addrPa: bigint }[];
   readonly tables?: 'dt' | 'acpi' | 'both';
   /** Error records that the store behind ERST holds at first. */
   readonly ras?: { readonly erstRecords: Uint8Array };

@@ -1,11 +1,8 @@
 import { Command, CommanderError } from 'commander';
-import { addConformanceCommand } from './conformance.ts';
-import { addDecodeCommand } from './decode.ts';
 import { DEVICE_NAMES, DRIVE_FORM, openDrives, parseDevices, parseDrive } from './devices.ts';
 import { isUserError, messageOf, UsageError } from './errors.ts';
 import { addErstOption, type ErstFlags, erstRequest, keepErst } from './erst.ts';
-import { addExperimentCommand } from './experiment.ts';
-import { addExploreCommand } from './explore.ts';
+import { addGuestOptions, type GuestFlags, guestRequest } from './guest-options.ts';
 import type { Host } from './host.ts';
 import { readInput, systemReason, unpackKernel } from './inputs.ts';
 import { KEY_HELP } from './keyboard.ts';
@@ -13,11 +10,8 @@ import type { MachineRequest } from './machine-port.ts';
 import { insideOf } from './on/inside.ts';
 import { checkRules, describeGrammar, parseRule } from './on/rule.ts';
 import { ProfileOption } from './profile.ts';
-import { addRasCommand } from './ras.ts';
-import { addReplayCommand } from './replay-report.ts';
 import { EXIT_CODES, EXIT_USAGE, outcomeJson, summaryLine } from './report.ts';
 import { Session, type SessionOptions } from './session.ts';
-import { addSnapshotCommand } from './snapshot.ts';
 import { addSourceOptions, checkSource, engineOf, Keeping, openSource, type SourceFlags } from './sources.ts';
 import { addTablesOptions, dumpTables, parseTables, type TablesFlags } from './tables.ts';
 import { addTraceOptions, parseTrace, type TraceFlags, Traces } from './trace.ts';
@@ -26,8 +20,28 @@ import { parseCount, parseCpu, parseCpus, parseRegex, parseSize } from './values
 /** Memory of a machine when `--memory` is not given. */
 export const DEFAULT_MEMORY = '512M';
 
+/** Adds a command; `done` is called with the exit code. */
+type AddCommand = (program: Command, host: Host, done: (exitCode: number) => void) => void;
+
+/** The other commands. What they need is loaded when they are, so that a run begins without. */
+const OTHER_COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  conformance: async () => (await import('./conformance.ts')).addConformanceCommand,
+  decode: async () => (await import('./decode.ts')).addDecodeCommand,
+  experiment: async () => (await import('./experiment.ts')).addExperimentCommand,
+  ras: async () => (await import('./ras.ts')).addRasCommand,
+  snapshot: async () => (await import('./snapshot.ts')).addSnapshotCommand,
+  explore: async () => (await import('./explore.ts')).addExploreCommand,
+  replay: async () => (await import('./replay-report.ts')).addReplayCommand,
+};
+
+/** The other commands that a command line can be about: all of them when it asks for help or is wrong. */
+function commandsFor([first]: readonly string[]): readonly (() => Promise<AddCommand>)[] {
+  if (first === undefined || first === 'run') return [];
+  return Object.hasOwn(OTHER_COMMANDS, first) ? [OTHER_COMMANDS[first]!] : Object.values(OTHER_COMMANDS);
+}
+
 /** The options of `unmaskable run` as they were typed. */
-interface RunFlags extends SourceFlags, TraceFlags, TablesFlags, ErstFlags {
+interface RunFlags extends SourceFlags, TraceFlags, TablesFlags, ErstFlags, GuestFlags {
   readonly initrd?: string;
   readonly append?: string;
   readonly dtb?: string;
@@ -114,7 +128,7 @@ function parseSdei(flags: RunFlags): MachineRequest['sdei'] {
 
 /** Looked at only when all options are known, so that a slip in one of them is what is said first. */
 function withKernel(flags: RunFlags): RunFlags {
-  if ((flags.kernel ?? flags.restore ?? flags.replay) !== undefined) return flags;
+  if ((flags.kernel ?? flags.bios ?? flags.restore ?? flags.replay) !== undefined) return flags;
   const advice = 'Give the arm64 Image to boot, or a snapshot with --restore. See: unmaskable run --help';
   throw new UsageError('E_KERNEL', `required option '--kernel <FILE>' not specified. ${advice}`);
 }
@@ -135,16 +149,16 @@ function machineRequest(flags: RunFlags, host: Host): MachineRequest {
   const ras = erstRequest(flags, values.tables, host);
   const drives = flags.drive.map(parseDrive);
   const devices = parseDevices(flags.device);
-  // `checkSource` has seen that there is one.
-  const path = flags.kernel!;
-  const kernel = readInput(host, '--kernel', path);
+  const path = flags.kernel;
+  const kernel = path === undefined ? undefined : unpackKernel(`--kernel ${path}`, readInput(host, '--kernel', path));
   return {
     ...values,
     ras,
     engine: engineOf(flags),
-    kernel: unpackKernel(`--kernel ${path}`, kernel),
+    kernel,
     initrd: flags.initrd === undefined ? undefined : readInput(host, '--initrd', flags.initrd),
     dtb: flags.dtb === undefined ? undefined : readInput(host, '--dtb', flags.dtb),
+    ...guestRequest(flags, host),
     ...devices,
     drives: drives.length === 0 ? undefined : openDrives(host, drives),
   };
@@ -196,14 +210,15 @@ async function runCommand(flags: RunFlags, host: Host, command: Command): Promis
   if (outcome.digest !== null) host.writeErr(`digest ${outcome.digest}\n`);
   profile?.end();
   host.writeErr(`${summaryLine(outcome)}\n`);
-  for (const line of (await replay?.explain()) ?? []) host.writeErr(`unmaskable: ${line}\n`);
+  const name = inside && ((address: bigint) => inside.symbols.symbolize(address));
+  for (const line of (await replay?.explain(name)) ?? []) host.writeErr(`unmaskable: ${line}\n`);
   return outcome.exitCode;
 }
 
 /** Runs the embedded demonstration: what `unmaskable` without arguments does. */
 async function demoCommand(host: Host): Promise<number> {
   const options: SessionOptions = { rules: [], digest: true, quiet: false };
-  const outcome = await new Session(host.createDemo(), host, options).run();
+  const outcome = await new Session(await host.createDemo(), host, options).run();
   if (outcome.digest !== null) host.writeErr(`digest ${outcome.digest}\n`);
   host.writeErr(`${summaryLine(outcome)}\n`);
   return outcome.exitCode;
@@ -212,7 +227,12 @@ async function demoCommand(host: Host): Promise<number> {
 /** For an option that may be repeated. */
 const collect = (value: string, all: string[]): string[] => [...all, value];
 
-function buildProgram(host: Host, version: string, done: (exitCode: number) => void): Command {
+function buildProgram(
+  host: Host,
+  version: string,
+  others: readonly AddCommand[],
+  done: (exitCode: number) => void,
+): Command {
   const program = new Command('unmaskable');
   program
     .description('A deterministic arm64 machine. Without arguments: the embedded demonstration.')
@@ -254,14 +274,9 @@ function buildProgram(host: Host, version: string, done: (exitCode: number) => v
     .option('--quiet', 'do not print the console')
     .addHelpText('after', helpAfter)
     .action(async (flags: RunFlags, command: Command) => done(await runCommand(withKernel(flags), host, command)));
-  addConformanceCommand(program, host, done);
-  addDecodeCommand(program, host, done);
-  addExperimentCommand(program, host, done);
-  addRasCommand(program, host, done);
-  addSnapshotCommand(program, host, done);
-  addExploreCommand(program, host, done);
-  addReplayCommand(program, host, done);
+  for (const add of others) add(program, host, done);
   addSourceOptions(program.commands.find((command) => command.name() === 'run')!);
+  addGuestOptions(program.commands.find((command) => command.name() === 'run')!);
   addErstOption(program.commands.find((command) => command.name() === 'run')!);
   addTablesOptions(program.commands.find((command) => command.name() === 'run')!);
   addTraceOptions(program.commands.find((command) => command.name() === 'run')!);
@@ -277,17 +292,19 @@ function buildProgram(host: Host, version: string, done: (exitCode: number) => v
  */
 export async function main(args: readonly string[], host: Host, version: string): Promise<number> {
   let exitCode: number = EXIT_USAGE;
+  const others = await Promise.all(commandsFor(args).map((load) => load()));
+  const program = buildProgram(host, version, others, (code) => {
+    exitCode = code;
+  });
   try {
-    const program = buildProgram(host, version, (code) => {
-      exitCode = code;
-    });
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0;
       const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-      host.writeErr(`unmaskable: ${message}. See: unmaskable run --help\n`);
+      const command = program.commands.find((one) => one.name() === args[0])?.name() ?? 'run';
+      host.writeErr(`unmaskable: ${message}. See: unmaskable ${command} --help\n`);
       return EXIT_USAGE;
     }
     if (isUserError(error)) {

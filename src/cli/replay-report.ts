@@ -1,4 +1,6 @@
 /** `unmaskable replay REPORT#N`: one run of a campaign again, alone, with everything that can be seen of it. */
+import { existsSync } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
 import type { Command } from 'commander';
 import type { Explorer } from '../explore/explorer.ts';
 import type { CaseResult } from '../explore/types.ts';
@@ -34,6 +36,16 @@ function readReport(host: Host, path: string): FullReport {
   throw new UsageError('E_REPORT', `${path}: is no report of explore (${REPORT_FORMAT}). Give what --report wrote.`);
 }
 
+/** The scenario of a report: by its path from here, or from where the report lies. @throws UsageError `E_REPORT` */
+function scenarioOf({ scenario }: FullReport, report: string): string {
+  const beside = join(dirname(report), scenario);
+  const found = [scenario, beside].find((path) => existsSync(path));
+  // A test has its files in memory.
+  if (found !== undefined || !existsSync(report)) return found ?? scenario;
+  const places = isAbsolute(scenario) ? scenario : `${scenario} or ${beside}`;
+  throw new UsageError('E_REPORT', `${report}: its scenario is not there: ${places}. Name it with --scenario FILE.`);
+}
+
 function resultOf({ report }: FullReport, path: string, which: string): CaseResult {
   const kind = report.kinds.find(({ number }) => `${number}` === which);
   const found = kind?.first ?? report.results.find(({ case: of }) => of.id === which);
@@ -57,7 +69,7 @@ async function replayCommand(target: string, flags: ReplayFlags, host: Host): Pr
   const full = readReport(host, path);
   const wanted = resultOf(full, path, which);
   const traced = parseTrace(flags);
-  const choice = { path: flags.scenario ?? full.scenario, variant: full.variant };
+  const choice = { path: flags.scenario ?? scenarioOf(full, path), variant: full.variant };
   const { explorer, machine, digest } = await startScenario(choice, host, engineOf(flags));
   if (digest !== full.start) {
     const advice = 'Scenario, kernel or version of unmaskable are others than those of the report.';

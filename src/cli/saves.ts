@@ -1,6 +1,6 @@
 /** Snapshots and recordings as files of the command. */
 import { Machine } from '../machine/machine.ts';
-import { Recorder } from '../machine/record/recorder.ts';
+import { Recorder, type RecorderOptions } from '../machine/record/recorder.ts';
 import { type LoadOptions, loadSnapshot, saveSnapshot } from '../machine/snapshot-file/files.ts';
 import { openDrive } from './devices.ts';
 import { UsageError } from './errors.ts';
@@ -88,14 +88,11 @@ export function withPath(what: string, error: unknown): unknown {
 /** A recording that is being written. */
 export class RecordingFile {
   readonly #recorder: Recorder;
-  readonly #file: TextFile;
-  readonly #path: string;
-  #failed = false;
+  readonly #file: RecordedFile;
 
-  private constructor(recorder: Recorder, file: TextFile, path: string) {
+  private constructor(recorder: Recorder, file: RecordedFile) {
     this.#recorder = recorder;
     this.#file = file;
-    this.#path = path;
   }
 
   /** @throws UsageError `E_SAVE` for a path that cannot be written, MachineError when a disk cannot be kept */
@@ -103,37 +100,48 @@ export class RecordingFile {
     machine: Machine,
     host: Host,
     path: string,
-    everySteps: number | undefined,
+    how: Pick<RecorderOptions, 'everySteps' | 'steps'>,
   ): Promise<RecordingFile> {
-    const guarded = <T>(action: () => T): T => {
-      try {
-        return action();
-      } catch (error) {
-        throw unwritable('--record', path, error);
-      }
-    };
-    const file = guarded(() => host.openText(path));
-    const write = (bytes: Uint8Array): void => guarded(() => file.write(bytes));
-    return new RecordingFile(await Recorder.begin(machine, { codec: host.codec, everySteps, write }), file, path);
+    const file = new RecordedFile(host, path);
+    const write = (bytes: Uint8Array): void => file.write(bytes);
+    return new RecordingFile(await Recorder.begin(machine, { ...how, codec: host.codec, write }), file);
   }
 
   /** Writes what has entered since the last time. @throws UsageError `E_SAVE` */
   flush(): void {
-    try {
-      this.#recorder.flush();
-    } catch (error) {
-      this.#failed = true;
-      throw error;
-    }
+    this.#recorder.flush();
   }
   /** Writes the end, unless writing has failed before. @throws UsageError `E_SAVE` */
   end(): void {
-    if (this.#failed) return;
+    if (this.#file.failed) return;
     this.#recorder.end();
+    this.#file.close();
+  }
+}
+
+/** The file of a recording. All methods throw UsageError `E_SAVE`. */
+class RecordedFile {
+  /** It could not be written, which was said. */
+  failed = false;
+  readonly #path: string;
+  readonly #file: TextFile;
+
+  constructor(host: Host, path: string) {
+    this.#path = path;
+    this.#file = this.#guarded(() => host.openText(path));
+  }
+  #guarded<T>(action: () => T): T {
     try {
-      this.#file.close();
+      return action();
     } catch (error) {
+      this.failed = true;
       throw unwritable('--record', this.#path, error);
     }
+  }
+  write(bytes: Uint8Array): void {
+    this.#guarded(() => this.#file.write(bytes));
+  }
+  close(): void {
+    this.#guarded(() => this.#file.close());
   }
 }

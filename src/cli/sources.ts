@@ -1,5 +1,6 @@
 /** Where the machine of `run` comes from: images, the file of a snapshot, or a recording. And where it is recorded. */
 import type { Command } from 'commander';
+import type { StepRange } from '../machine/record/steps.ts';
 import { UsageError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { MachinePort } from './machine-port.ts';
@@ -15,6 +16,7 @@ export interface SourceFlags {
   readonly replay?: string;
   readonly record?: string;
   readonly recordEvery?: string;
+  readonly recordSteps?: true | string;
   readonly engine?: string;
 }
 
@@ -41,6 +43,10 @@ export function addSourceOptions(command: Command): void {
     .option('--restore <FILE>', "go on where a snapshot was saved with --on '... => save:FILE'; steps count on")
     .option('--record <FILE>', 'record everything that enters the machine, for --replay')
     .option('--record-every <N>', 'steps from one checkpoint of a recording to the next (default: 100M)')
+    .option(
+      '--record-steps [FROM..TO]',
+      'write down every step as well (about 500,000 a second), or those of a stretch',
+    )
     .option('--replay <FILE>', 'play a recording and compare the machine at each checkpoint')
     .option('--engine <NAME>', 'compiled or interpreter: the same steps, the latter slower (default: compiled)');
 }
@@ -57,17 +63,35 @@ export function checkSource(flags: SourceFlags, command: Command): void {
   const sources = ['--kernel', '--restore', '--replay'].filter((name) => given.includes(name));
   const [source] = sources.toReversed();
   if (source !== undefined && source !== '--kernel') {
-    const wrong = given.filter(
-      (name) => name !== source && !WITH_FILE.has(name) && !(source === '--restore' && name.startsWith('--record')),
-    );
+    const wrong = given.filter((name) => name !== source && !WITH_FILE.has(name) && !name.startsWith('--record'));
     if (wrong.length > 0) {
       const why = `${source}: the file says what the machine is, so there is no ${wrong.join(', ')} with it`;
-      throw new UsageError('E_SOURCE', `${why}. With it go ${[...WITH_FILE].join(', ')}.`);
+      throw new UsageError('E_SOURCE', `${why}. With it go ${[...WITH_FILE].join(', ')}, --record.`);
     }
   }
-  if (given.includes('--record-every') && flags.record === undefined)
-    throw new UsageError('E_SOURCE', '--record-every: there is no recording. Add --record FILE.');
+  const [about] = given.filter((name) => name.startsWith('--record-'));
+  if (about !== undefined && flags.record === undefined)
+    throw new UsageError('E_SOURCE', `${about}: there is no recording. Add --record FILE.`);
+  if (flags.record !== undefined && flags.record === flags.replay)
+    throw new UsageError(
+      'E_SOURCE',
+      `--record ${flags.record}: it is the recording that is played. Give another path.`,
+    );
+  stepRange(flags);
   engineOf(flags);
+}
+
+/** Steps that are written down one by one. @throws UsageError `E_SOURCE`, `E_COUNT` for what is no stretch */
+function stepRange({ recordSteps: text }: SourceFlags): StepRange | undefined {
+  if (text === undefined) return undefined;
+  if (text === true) return { from: 0, to: Number.POSITIVE_INFINITY };
+  const [, from, to] = /^(.+?)\.\.(.*)$/.exec(text) ?? [];
+  if (from === undefined || to === undefined)
+    throw new UsageError('E_SOURCE', `--record-steps '${text}': write FROM..TO or FROM.., e.g. 37M..38M.`);
+  const count = (written: string): number => parseCount('--record-steps', written);
+  const range = { from: count(from), to: to === '' ? Number.POSITIVE_INFINITY : count(to) };
+  if (range.to > range.from) return range;
+  throw new UsageError('E_SOURCE', `--record-steps '${text}': it ends before it begins.`);
 }
 
 /** @throws UsageError `E_ENGINE` */
@@ -118,7 +142,8 @@ export class Keeping {
     const { record, recordEvery } = flags;
     const every = recordEvery === undefined ? undefined : parseCount('--record-every', recordEvery);
     if (record === undefined) return new Keeping(host, port, undefined);
-    return new Keeping(host, port, await RecordingFile.begin(machineBehind(port), host, record, every));
+    const how = { everySteps: every, steps: stepRange(flags) };
+    return new Keeping(host, port, await RecordingFile.begin(machineBehind(port), host, record, how));
   }
 
   /** For the session. */

@@ -151,6 +151,23 @@ describe('accesses that fault', () => {
     expect(attempt('ldr x1, [x0]', { at: VA + 0xffcn })).toBe('96000021 80001000');
   });
 
+  it('a pair whose registers are aligned crosses into a page of Device memory, and a store says what it cannot reach', () => {
+    map(0, page(0) | GOOD | DEVICE);
+    map(1, page(1) | GOOD | DEVICE);
+    machine.writeMemory(page(0) + 0xff8n, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 2, 3, 0, 0, 0, 0, 0, 0, 4));
+    expect(attempt('ldp x1, x2, [x0]', { at: VA + 0xff8n })).toBe('done');
+    expect([machine.readRegister(0, 'X1'), machine.readRegister(0, 'X2')]).toEqual([
+      0x0200_0000_0000_0001n,
+      0x0400_0000_0000_0003n,
+    ]);
+    // `attempt` begins with all registers zero.
+    expect(attempt('stp x1, x2, [x0]', { at: VA + 0xff8n })).toBe('done');
+    expect(machine.readMemory(page(0) + 0xff8n, 16)).toEqual(new Uint8Array(16));
+    expect(attempt('ldp x1, x2, [x0]', { at: VA + 0xffcn })).toBe('96000021 80000ffc');
+    map(1, 0n);
+    expect(attempt('ldp x1, x2, [x0]', { at: VA + 0xff8n })).toBe('96000007 80001000');
+  });
+
   it('an access that crosses two pages far apart moves the right bytes', () => {
     map(0, page(3) | GOOD);
     map(1, page(1) | GOOD);

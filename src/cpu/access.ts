@@ -119,7 +119,7 @@ export class MemoryAccess {
           ? this.dataAbort(hi, lo, early.fault, true)
           : this.dataAbort(hi2, lo2, this.translate(hi2, lo2, how).fault, true);
       }
-      if (probe.device) return this.dataAbort(hi2, lo2, FSC.Alignment, true);
+      if (probe.device && how.misaligned) return this.dataAbort(hi2, lo2, FSC.Alignment, true);
       // Nothing may be written when a watchpoint is on the second page; the first page's faults come first.
       if (this.debug.watching && this.translate(hi, lo, how).fault < 0 && this.watched(hi, lo, bytes, how)) return 1;
     }
@@ -143,7 +143,8 @@ export class MemoryAccess {
   /** Bytes that lie in one page; `done` bytes of the value come before them. */
   private within(hi: number, lo: number, bytes: number, done: number, how: How): number {
     const t = this.translate(hi, lo, how);
-    const unaligned = how.misaligned || !how.last;
+    // What crosses a page without being misaligned is more than one access: a pair, or elements of a vector.
+    const unaligned = how.misaligned;
     // An alignment fault by memory type comes before a permission fault: DDI 0487, "MMU fault prioritization".
     if (unaligned && t.device && (t.fault < 0 || isPermission(t.fault)))
       return this.dataAbort(hi, lo, FSC.Alignment, how.write);
@@ -238,9 +239,10 @@ export class MemoryAccess {
     const { s } = this;
     const nonSecure = !this.exceptions.secure;
     const value = s.base + PE_DERIVED.slowValue.offset + done;
-    const size = Math.min(bytes, 4) as 1 | 2 | 4;
-    // Devices take whole registers only; what Normal memory attributes let through otherwise, nothing answers.
-    if ((bytes & (bytes - 1)) !== 0 || pa % size !== 0) return this.dataAbort(hi, lo, FSC.SyncExternal, how.write);
+    const whole = (bytes & (bytes - 1)) === 0 && pa % Math.min(bytes, 4) === 0;
+    // Devices take whole registers only; what Normal memory attributes let through otherwise, only ROM answers.
+    if (!whole && (how.write || this.mmu.readPage(pa) < 0)) return this.dataAbort(hi, lo, FSC.SyncExternal, how.write);
+    const size = whole ? (Math.min(bytes, 4) as 1 | 2 | 4) : 1;
     for (let i = 0; i < bytes; i += size) {
       if (how.write) {
         const part =
@@ -281,7 +283,7 @@ export class MemoryAccess {
     }
     if (lo & 3) return this.abandon(() => this.exceptions.fault(EC.PCAlignment, 0, hi, lo));
     const t = this.mmu.translate(hi, lo, { kind: 'fetch', el: s.el, pan: false });
-    const page = t.fault >= 0 ? -1 : this.mmu.ramPage(t.pa);
+    const page = t.fault >= 0 ? -1 : this.mmu.readPage(t.pa);
     if (page < 0) return this.fetchAbort(hi, lo, t.fault >= 0 ? t.fault : FSC.SyncExternal);
     if (this.meetsPoison(page, t.pa)) return this.fetchAbort(hi, lo, FSC.SyncExternal);
     if (this.debug.armed) {

@@ -58,6 +58,8 @@ export class Mmu {
   private readonly s: PeState;
   private readonly memory: GuestMemory;
   private readonly ramBasePa: number;
+  private readonly ramBytes: number;
+  private readonly romBytes: number;
   private readonly result: Translation = {
     fault: -1,
     pa: 0,
@@ -73,11 +75,14 @@ export class Mmu {
   /** The IPA that stage 2 refused last. */
   faultIpa = 0;
 
-  constructor(s: PeState, memory: GuestMemory, ramBasePa: number) {
+  /** @param romBytes - memory at physical address 0 that can only be read; its pages come after those of RAM */
+  constructor(s: PeState, memory: GuestMemory, ramBasePa: number, romBytes = 0) {
     this.s = s;
     this.memory = memory;
     this.ramBasePa = ramBasePa;
-    this.stage2 = new Stage2(s, memory, ramBasePa, (pa) => this.ramPage(pa));
+    this.romBytes = romBytes;
+    this.ramBytes = memory.ramBytes - romBytes;
+    this.stage2 = new Stage2(s, memory, (pa) => this.readPage(pa));
   }
 
   /** Forgets what was derived from control registers of translation; to be called when one of them changed. */
@@ -100,7 +105,11 @@ export class Mmu {
   /** Page number in RAM of a physical address, or -1 outside RAM. */
   ramPage(pa: number): number {
     const offset = pa - this.ramBasePa;
-    return offset >= 0 && offset < this.memory.ramBytes ? Math.floor(offset / 4096) : -1;
+    return offset >= 0 && offset < this.ramBytes ? Math.floor(offset / 4096) : -1;
+  }
+  /** Page number of a physical address in RAM or ROM: from where code is fetched and tables are read. */
+  readPage(pa: number): number {
+    return pa < this.romBytes ? Math.floor((this.ramBytes + pa) / 4096) : this.ramPage(pa);
   }
 
   /** Translates a virtual address given as two unsigned 32-bit halves. The result is reused by the next call. */
@@ -261,11 +270,11 @@ export class Mmu {
       const shift = g + stride * (3 - level);
       let at = table + addressField(hi, lo, shift, bits) * 8;
       if (nested && (at = this.descriptorPa(at)) < 0) return this.result;
-      const page = this.ramPage(at);
+      const page = this.readPage(at);
       if (page < 0) return this.fail(fsc('SyncExternalOnWalk', level));
       // Of a table that does not begin with its page, the place in the page says too little: shift 0 drops everything.
       this.memory.markTable(page, hi, lo, table % 4096 === 0 ? shift : 0);
-      const host = (RAM_BASE + (at - this.ramBasePa)) >>> 2;
+      const host = (RAM_BASE + page * 4096 + (at % 4096)) >>> 2;
       const low = this.memory.i32[host]!;
       const high = this.memory.i32[host + 1]!;
       const isTable = (low & 2) !== 0 && level < 3;

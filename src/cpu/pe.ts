@@ -41,6 +41,8 @@ export interface PeParts {
   readonly bus: BusPort;
   readonly machine: MachinePort;
   readonly ramBasePa: number;
+  /** Read-only memory at physical address 0; default none. */
+  readonly romBytes?: number;
   readonly contexts: ContextNumbers;
   readonly hosted: HostedCode | undefined;
   gic(): GicPort;
@@ -79,7 +81,7 @@ export class Pe {
     this.parts = parts;
     this.affinity = parts.affinity;
     this.s = new PeState(parts.memory, parts.index, parts.profile, parts.els);
-    this.mmu = new Mmu(this.s, parts.memory, parts.ramBasePa);
+    this.mmu = new Mmu(this.s, parts.memory, parts.ramBasePa, parts.romBytes);
     this.contexts = new TranslationContexts(this.s, parts.contexts);
     this.pmu = new Pmu({
       s: this.s,
@@ -261,19 +263,19 @@ export class Pe {
     this.interruptsChanged();
   }
 
-  /** Physical address of the instruction at PC, or undefined when it cannot be fetched from RAM. */
+  /** Physical address of the instruction at PC, or undefined when it cannot be fetched. */
   instructionPa(): number | undefined {
     const { pc, el } = this.s;
     const request = { kind: 'fetch', el, pan: false } as const;
     const t = this.mmu.translate(Number(pc >> 32n), Number(pc & 0xffff_ffffn), request);
-    return t.fault >= 0 || this.mmu.ramPage(t.pa) < 0 ? undefined : t.pa;
+    return t.fault >= 0 || this.mmu.readPage(t.pa) < 0 ? undefined : t.pa;
   }
   /** The instruction at PC, or the one in whose place hosted code takes a step; 0 when it cannot be read. */
   instructionWord(): number {
     const { hosted } = this.parts;
     if (hosted && isHosted(this.s.pc)) return hosted.standsFor;
     const pa = this.instructionPa();
-    return pa === undefined ? 0 : this.s.view.getUint32(RAM_BASE + (pa - this.parts.ramBasePa), true);
+    return pa === undefined ? 0 : this.s.view.getUint32(RAM_BASE + this.mmu.readPage(pa) * 4096 + (pa % 4096), true);
   }
   /** Sets or, with undefined, removes who hears of every MRS and MSR before it acts. */
   listenToMoves(listener: ((name: string, write: boolean) => void) | undefined): void {

@@ -65,8 +65,7 @@ interface Leaf {
 export class Stage2 {
   private readonly s: PeState;
   private readonly memory: GuestMemory;
-  private readonly ramPage: (pa: number) => number;
-  private readonly ramBasePa: number;
+  private readonly readPage: (pa: number) => number;
   private readonly executable: readonly number[];
   private known: Controls | undefined;
   private on: boolean | undefined;
@@ -82,11 +81,10 @@ export class Stage2 {
     shareability: 0,
   };
 
-  constructor(s: PeState, memory: GuestMemory, ramBasePa: number, ramPage: (pa: number) => number) {
+  constructor(s: PeState, memory: GuestMemory, readPage: (pa: number) => number) {
     this.s = s;
     this.memory = memory;
-    this.ramBasePa = ramBasePa;
-    this.ramPage = ramPage;
+    this.readPage = readPage;
     this.executable = EXECUTABLE[s.profile.features.has('FEAT_XNX') ? 'xnx' : 'xn'];
   }
 
@@ -123,11 +121,11 @@ export class Stage2 {
     for (let level = c.firstLevel, bits = c.firstBits; ; level++, bits = g - 3) {
       const shift = g + (g - 3) * (3 - level);
       const at = table + addressField(hi, lo, shift, bits) * 8;
-      const page = this.ramPage(at);
+      const page = this.readPage(at);
       if (page < 0) return this.fail(fsc('SyncExternalOnWalk', level));
       // What VAs a descriptor of stage 2 serves nobody knows: shift 0 drops everything when it changes.
       this.memory.markTable(page, 0, 0, 0);
-      const host = (RAM_BASE + (at - this.ramBasePa)) >>> 2;
+      const host = (RAM_BASE + page * 4096 + (at % 4096)) >>> 2;
       const low = this.memory.i32[host]!;
       const high = this.memory.i32[host + 1]!;
       const isTable = (low & 2) !== 0 && level < 3;

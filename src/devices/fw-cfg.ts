@@ -33,7 +33,13 @@ export const FW_CFG_KEY = {
   ID: 0x0001,
   RAM_SIZE: 0x0003,
   NB_CPUS: 0x0005,
+  KERNEL_SIZE: 0x0008,
+  INITRD_SIZE: 0x000b,
   MAX_CPUS: 0x000f,
+  KERNEL_DATA: 0x0011,
+  INITRD_DATA: 0x0012,
+  CMDLINE_SIZE: 0x0014,
+  CMDLINE_DATA: 0x0015,
   FILE_DIR: 0x0019,
   FILE_FIRST: 0x0020,
 } as const;
@@ -57,6 +63,12 @@ export interface FwCfgContents {
   readonly ramBytes: number;
   /** Files by name, e.g. `opt/org.example/answer`; in the directory in the order of their names. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
+  /** What a boot loader is to start; the command line with its final zero. */
+  readonly forBootLoader?: {
+    readonly kernel?: Uint8Array | undefined;
+    readonly initrd?: Uint8Array | undefined;
+    readonly cmdline?: Uint8Array | undefined;
+  };
 }
 
 /** What fw_cfg is connected to. */
@@ -73,7 +85,23 @@ function littleEndian(value: number, sizeBytes: number): Uint8Array {
 }
 const swap32 = (value: number): number => new DataView(Uint8Array.from(bigEndian(value, 4)).buffer).getUint32(0, true);
 
-function items({ cpus, ramBytes, files = {} }: FwCfgContents): Map<number, Uint8Array> {
+/** Size and content of what a boot loader is to start; what is not there has no items, and reads zero. */
+function bootItems({ kernel, initrd, cmdline }: NonNullable<FwCfgContents['forBootLoader']>): [number, Uint8Array][] {
+  const pair = (sizeKey: number, dataKey: number, bytes: Uint8Array | undefined): [number, Uint8Array][] => {
+    if (!bytes) return [];
+    return [
+      [sizeKey, littleEndian(bytes.length, 4)],
+      [dataKey, bytes],
+    ];
+  };
+  return [
+    ...pair(FW_CFG_KEY.KERNEL_SIZE, FW_CFG_KEY.KERNEL_DATA, kernel),
+    ...pair(FW_CFG_KEY.INITRD_SIZE, FW_CFG_KEY.INITRD_DATA, initrd),
+    ...pair(FW_CFG_KEY.CMDLINE_SIZE, FW_CFG_KEY.CMDLINE_DATA, cmdline),
+  ];
+}
+
+function items({ cpus, ramBytes, files = {}, forBootLoader = {} }: FwCfgContents): Map<number, Uint8Array> {
   const names = Object.keys(files).sort();
   if (names.length > FW_CFG_FILES_MAX) throw new Error(`assertion: ${names.length} files; the machine checks this`);
   const directory = names.flatMap((name, n) => {
@@ -88,6 +116,7 @@ function items({ cpus, ramBytes, files = {} }: FwCfgContents): Map<number, Uint8
     [FW_CFG_KEY.RAM_SIZE, littleEndian(ramBytes, 8)],
     [FW_CFG_KEY.NB_CPUS, littleEndian(cpus, 2)],
     [FW_CFG_KEY.MAX_CPUS, littleEndian(cpus, 2)],
+    ...bootItems(forBootLoader),
     [FW_CFG_KEY.FILE_DIR, Uint8Array.from([...bigEndian(names.length, 4), ...directory])],
     ...names.map((name, n) => [FW_CFG_KEY.FILE_FIRST + n, files[name]!] as const),
   ]);

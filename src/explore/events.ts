@@ -1,10 +1,12 @@
 /** Events that are put in at a boundary: how each enters, and how it shows that it was delivered. */
+import { EC, FSC } from '../arch/esr.ts';
 import { PE_STATE } from '../arch/pestate.ts';
 import { WAIT } from '../cpu/waiting.ts';
 import type { ExceptionRecord, TraceRecord } from '../debug/trace/records.ts';
 import { checkLine, GicError } from '../devices/gic.ts';
 import { VIRT_MEMORY_MAP } from '../machine/board/virt.ts';
 import type { Machine } from '../machine/machine.ts';
+import { takeAbort } from '../machine/ras-aborts.ts';
 import { ExploreError } from './errors.ts';
 
 /** An event that can be put in at any boundary. */
@@ -180,4 +182,21 @@ export function event(
       return record.exception !== 'Synchronous' || abort ? record.ELR : undefined;
     },
   };
+}
+
+/**
+ * A synchronous External abort of one fetch: the next instruction of a PE is not executed. At any Exception level but
+ * EL3; memory is whole, so that whoever comes back executes it. DDI 0487, "External aborts", "Instruction Abort".
+ */
+export function sea({ pe }: { readonly pe?: number } = {}): InjectedEvent {
+  const inject = (machine: Machine, at: number): string | undefined => {
+    const target = machine.pes[at]!;
+    const waits = target.s.get32(PE_STATE.waitState);
+    if (waits === WAIT.OFF) return 'the PE is off';
+    if (waits !== WAIT.RUNNING) return 'the PE waits and fetches nothing';
+    if (target.s.el === 3) return 'the PE is at EL3';
+    takeAbort(target, EC.InstructionAbortLowerEL, FSC.SyncExternal, target.s.pc);
+    return undefined;
+  };
+  return event(named('sea', pe), inject, pe === undefined ? {} : { pe });
 }

@@ -10,7 +10,16 @@ import { ExploreError } from './errors.ts';
 import type { InjectedEvent } from './events.ts';
 import { type ExploreLimits, limitsOf } from './limits.ts';
 import { placeName, StuckAnalysis } from './stuck.ts';
-import type { Case, CaseResult, ExploreOptions, Injection, OutcomeKind, StateDifference, Switch } from './types.ts';
+import type {
+  Case,
+  CaseResult,
+  CheckedRun,
+  ExploreOptions,
+  Injection,
+  OutcomeKind,
+  StateDifference,
+  Switch,
+} from './types.ts';
 import { type Trouble, Watch } from './watch.ts';
 import { type Baseline, baselineOf, type Checkpoint, heardBefore } from './window.ts';
 
@@ -38,6 +47,16 @@ interface Attempt {
   refused: string | undefined;
   /** The guest may go another way for reasons of the architecture. */
   shifted: boolean;
+}
+
+/** What a check finds: the text that it gives, or the first line of what it throws, as assertions do. */
+function foundBy(check: (run: CheckedRun) => string | undefined, run: CheckedRun): string | undefined {
+  try {
+    return check(run);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return text.split('\n', 1)[0] || 'a check threw something without a message';
+  }
 }
 
 /**
@@ -230,7 +249,7 @@ export class Explorer {
     for (const check of this.options.checks ?? []) {
       const { machine } = this;
       const { delivered, console } = watch;
-      const said = check({ machine, case: attempt.case, delivered: [...delivered], console });
+      const said = foundBy(check, { machine, case: attempt.case, delivered: [...delivered], console });
       if (said !== undefined) return this.result(attempt, 'check', said);
     }
     const differences = attempt.compared ? this.differences() : [];

@@ -190,7 +190,7 @@ export interface ExploreOptions {
   readonly trouble?: { readonly panic?: readonly string[]; readonly warning?: readonly string[] };
   /** Functions that are entered only when there is trouble. Default: those of Linux, where the guest has them. */
   readonly troubleSymbols?: { readonly panic?: readonly string[]; readonly warning?: readonly string[] };
-  /** Looks at the end of each run that came there; a text says what is wrong. */
+  /** Looks at the end of each run that came there; a text, or what it throws, says what is wrong. */
   readonly checks?: readonly ((run: CheckedRun) => string | undefined)[];
   /** Says why a guest that ran out of steps is stuck, such as a ring of mutexes. */
   readonly stuck?: (machine: Machine) => string | undefined;

@@ -6,13 +6,15 @@ import { Gicv2 } from '../devices/gicv2/gicv2.ts';
 import { Gicv3 } from '../devices/gicv3/gicv3.ts';
 import { Interpreter } from '../engine/interpreter.ts';
 import type { GuestMemory } from '../engine/memory.ts';
-import { type BootPlan, planBoot } from '../firmware/boot/boot.ts';
+import { planBios } from '../firmware/boot/bios.ts';
+import { type BootPlan, isInRam, planBoot } from '../firmware/boot/boot.ts';
 import { Decoder } from '../isa/decoder.ts';
 import { A64, A64_MOVES_HELPED, fpCheck, UNALLOCATED } from '../isa/table.ts';
 import { chosenOnlyTree, type VirtAcpiOptions, virtAcpi } from './board/acpi.ts';
 import { GICR_STRIDE_BYTES, VIRT_MEMORY_MAP, virtAffinity, virtDeviceTree } from './board/virt.ts';
 import type { Bus } from './bus.ts';
 import { BusMasterRam, type DevicesHost } from './devices.ts';
+import { MachineError } from './errors.ts';
 import type { EventQueue } from './events.ts';
 import { bindHelpers } from './helpers.ts';
 import type { CheckedOptions } from './options.ts';
@@ -92,12 +94,13 @@ export function gated(gic: Gic, gate: Gate): Gic {
 }
 
 /**
- * Places kernel, initrd, device tree and ACPI tables.
+ * Places kernel, initrd, device tree and ACPI tables; undefined where there is nothing to boot.
  *
  * @throws BootError when one of them cannot be used
  */
-export function bootPlan(options: CheckedOptions, kernel: Uint8Array): BootPlan {
-  const { cpus, memoryBytes, profile, els, tables } = options;
+export function bootPlan(options: CheckedOptions): BootPlan | undefined {
+  const { boot, kernel, bios, initrd, append, cpus, memoryBytes, profile, els, tables } = options;
+  if (boot) return boot;
   const conduit = options.firmware === 'guest' ? null : els.el3 || els.el2 ? 'smc' : 'hvc';
   const board: VirtAcpiOptions = {
     pes: cpus,
@@ -111,19 +114,42 @@ export function bootPlan(options: CheckedOptions, kernel: Uint8Array): BootPlan 
     rngSeed: options.rngSeed,
     kaslrSeed: options.kaslrSeed,
     el2: els.el2,
+    flash: bios !== undefined,
     alone: tables === 'acpi',
     errorSources: options.ras ? rasContribution(options.ras, memoryBytes) : undefined,
   };
   const tree = tables === 'acpi' ? chosenOnlyTree : virtDeviceTree;
+  const ram = { addrPa: VIRT_MEMORY_MAP.ram.basePa, sizeBytes: memoryBytes };
+  if (bios) return planBios({ bios, kernel, initrd, append, deviceTree: options.dtb ?? tree(board), ram });
+  if (!kernel) return undefined;
   return planBoot({
     kernel,
-    initrd: options.initrd,
-    append: options.append,
+    initrd,
+    append,
+    guest: options.guest,
     deviceTree: options.dtb ?? tree(board),
     acpi: tables === 'dt' ? undefined : virtAcpi(board),
-    ram: { addrPa: VIRT_MEMORY_MAP.ram.basePa, sizeBytes: memoryBytes },
+    ram,
     pageSizesBytes: profile.granules.map((g) => Number.parseInt(g, 10) * 1024),
   });
+}
+
+/** @throws MachineError `E_ADDRESS` when a program lies where something else of the start does */
+export function checkPrograms({ programs = [] }: CheckedOptions, boot: BootPlan | undefined): void {
+  const hex = (pa: bigint): string => `0x${pa.toString(16)}`;
+  const taken = (boot?.segments.filter(isInRam) ?? []).map(({ what, addrPa, bytes }) => {
+    const sizeBytes = BigInt(bytes.length);
+    const usesBytes = what === 'kernel' ? (boot?.image?.memorySizeBytes ?? sizeBytes) : sizeBytes;
+    return { what, from: addrPa, end: addrPa + usesBytes };
+  });
+  for (const { addrPa, bytes } of programs) {
+    const end = addrPa + BigInt(bytes.length);
+    const clash = taken.find((range) => addrPa < range.end && range.from < end);
+    if (!clash) continue;
+    const there = `the ${clash.what} is at ${hex(clash.from)} to ${hex(clash.end - 1n)}`;
+    const asked = `${bytes.length} bytes at ${hex(addrPa)}`;
+    throw new MachineError('E_ADDRESS', `${asked}: ${there}. Choose another address.`);
+  }
 }
 
 /** Address at which PE 0 starts: the kernel's, the hosted entry's, the first program's, else the start of RAM. */
@@ -137,6 +163,7 @@ export function entryPa(options: CheckedOptions, boot: BootPlan | undefined): bi
 export function devicesHost(parts: {
   readonly memory: GuestMemory;
   readonly events: EventQueue;
+  readonly romBytes: number;
   pes(): readonly Pe[];
   gic(): Gic;
   nowNs(): number;
@@ -150,6 +177,7 @@ export function devicesHost(parts: {
   return {
     memory,
     ramBasePa: Number(VIRT_MEMORY_MAP.ram.basePa),
+    romBytes: parts.romBytes,
     pes: parts.pes,
     setLine: (intid, level) => parts.gic().setLine(intid, level),
     instantNs: parts.instantNs,

@@ -3,8 +3,9 @@
  */
 import { PE_STATE } from '../arch/pestate.ts';
 import type { Pe } from '../cpu/pe.ts';
+import { CfiFlash } from '../devices/cfi-flash.ts';
 import type { Device, Line, PlainData, Report } from '../devices/device.ts';
-import { FwCfg } from '../devices/fw-cfg.ts';
+import { FwCfg, type FwCfgContents } from '../devices/fw-cfg.ts';
 import { GED_EVENT, Ged } from '../devices/ged.ts';
 import { Pl031, RTC_BASE_DEFAULT_SECONDS } from '../devices/pl031.ts';
 import { PL061_POWER_KEY_PIN, Pl061 } from '../devices/pl061.ts';
@@ -18,6 +19,7 @@ import { VirtioRng } from '../devices/virtio/rng.ts';
 import { VirtioMmio } from '../devices/virtio/transport.ts';
 import type { Watchdog } from '../devices/watchdog.ts';
 import type { GuestMemory, PoisonKind } from '../engine/memory.ts';
+import type { BootPlan } from '../firmware/boot/boot.ts';
 import type { RasFirmware } from '../firmware/ras/ras.ts';
 import { VIRT_INTIDS, VIRT_MEMORY_MAP, VIRTIO_MMIO_SLOTS, VIRTIO_MMIO_STRIDE_BYTES } from './board/virt.ts';
 import type { Bus } from './bus.ts';
@@ -30,6 +32,8 @@ import { makeWatchdog } from './watchdog.ts';
 export interface DevicesHost {
   readonly memory: GuestMemory;
   readonly ramBasePa: number;
+  /** Bytes of flash from which code runs: the last ones of `memory`. */
+  readonly romBytes: number;
   readonly pes: () => readonly Pe[];
   setLine(intid: number, level: boolean): void;
   /** Virtual time, in a step the time at which it began. */
@@ -58,8 +62,9 @@ export class BusMasterRam implements DeviceRam {
     this.#host = host;
   }
   contains(addrPa: number, sizeBytes: number): boolean {
-    const offset = addrPa - this.#host.ramBasePa;
-    return offset >= 0 && offset + sizeBytes <= this.#host.memory.ramBytes;
+    const { ramBasePa, memory, romBytes } = this.#host;
+    const offset = addrPa - ramBasePa;
+    return offset >= 0 && offset + sizeBytes <= memory.ramBytes - romBytes;
   }
   read(addrPa: number, sizeBytes: number): Uint8Array {
     return this.#host.memory.read(addrPa - this.#host.ramBasePa, sizeBytes);
@@ -98,6 +103,8 @@ export class BoardDevices {
   readonly rtc: Pl031;
   readonly gpio: Pl061;
   readonly fwCfg: FwCfg;
+  /** Both banks of flash, where there is a boot loader in the first. */
+  readonly flash: readonly CfiFlash[];
   /** The watchdog, if the options ask for one. */
   readonly watchdog: Watchdog | undefined;
   /** The generic event device, which only ACPI tells of: with `tables: 'dt'` there is none. */
@@ -116,15 +123,17 @@ export class BoardDevices {
   #visitDueNs: number | undefined;
   #visiting = false;
 
-  constructor(host: DevicesHost, options: CheckedOptions, ras?: RasFirmware) {
+  constructor(host: DevicesHost, options: CheckedOptions, ras?: RasFirmware, boot?: BootPlan) {
     this.#host = host;
     const { report } = host;
     const ram = new BusMasterRam(host);
     this.console = new Console({ irq: this.#line(VIRT_INTIDS.PL011), gate: host.gate, report });
     this.rtc = this.#makeRtc(options);
     this.gpio = new Pl061({ irq: this.#line(VIRT_INTIDS.PL061), report }, 'pl061@9030000');
-    const contents = { cpus: options.cpus, ramBytes: options.memoryBytes, files: options.fwCfgFiles };
+    const { cpus, memoryBytes: ramBytes, fwCfgFiles: files } = options;
+    const contents = { cpus, ramBytes, files, forBootLoader: forBootLoader(boot) };
     this.fwCfg = new FwCfg({ ram, report }, contents, 'fw-cfg@9020000');
+    this.flash = makeFlash(host, boot);
     if (options.tables !== 'dt') this.ged = new Ged({ irq: this.#line(VIRT_INTIDS.ACPI_GED), report }, 'ged@9080000');
     if (options.watchdog) this.watchdog = makeWatchdog(host, options.watchdog);
     const functions: VirtioFunction[] = (options.drives ?? []).map((drive) => new VirtioBlk(drive));
@@ -148,6 +157,7 @@ export class BoardDevices {
       return new VirtioMmio({ irq, ram, needsVisit, report }, functions[slot], shows, `virtio-mmio@${at}`);
     });
     this.#all = [this.console.uart, this.rtc, this.gpio, this.fwCfg, ...this.virtio.filter((slot) => slot.fn)];
+    this.#all.push(...this.flash);
     if (this.ged) this.#all.push(this.ged);
     if (this.watchdog) this.#all.push(this.watchdog);
     this.ras = ras;
@@ -186,6 +196,7 @@ export class BoardDevices {
     bus.map(Number(pl031.basePa), this.rtc);
     bus.map(Number(pl061.basePa), this.gpio);
     bus.map(Number(fwCfg.basePa), this.fwCfg);
+    for (const [n, bank] of this.flash.entries()) bus.map(n * bank.sizeBytes, bank);
     if (this.ged) bus.map(Number(ged.basePa), this.ged);
     if (this.ras) bus.map(Number(ras.basePa), this.ras);
     this.virtio.forEach((slot, n) => {
@@ -256,6 +267,35 @@ export class BoardDevices {
     this.#visitDueNs = undefined;
     if (visitDueNs !== null) this.#scheduleVisit(visitDueNs);
   }
+}
+
+/** What a boot loader finds in fw_cfg. */
+function forBootLoader(boot: BootPlan | undefined): FwCfgContents['forBootLoader'] {
+  const bytesOf = (what: string): Uint8Array | undefined => boot?.segments.find((s) => s.what === what)?.bytes;
+  return {
+    kernel: bytesOf('fw_cfg kernel'),
+    initrd: bytesOf('fw_cfg initrd'),
+    cmdline: bytesOf('fw_cfg cmdline'),
+  };
+}
+
+/** Two banks, the boot loader at the beginning of the first. */
+function makeFlash({ memory, romBytes, report }: DevicesHost, boot: BootPlan | undefined): CfiFlash[] {
+  const bios = boot?.segments.find(({ what }) => what === 'bios')?.bytes;
+  if (!bios) return [];
+  const ramBytes = memory.ramBytes - romBytes;
+  const rom = {
+    sizeBytes: romBytes,
+    read: (offset: number, sizeBytes: number) => memory.read(ramBytes + offset, sizeBytes),
+    write: (offset: number, bytes: Uint8Array) => memory.write(ramBytes + offset, bytes),
+  };
+  const none = { sizeBytes: 0, read: () => new Uint8Array(0), write: () => {} };
+  const { flash0, flash1 } = VIRT_MEMORY_MAP;
+  const first = new CfiFlash({ store: rom, report }, flash0.sizeBytes, 'flash@0');
+  const whole = new Uint8Array(romBytes).fill(0xff);
+  whole.set(bios);
+  first.manufacture(0, whole);
+  return [first, new CfiFlash({ store: none, report }, flash1.sizeBytes, 'flash@4000000')];
 }
 
 function makeVirtioConsole(gate: Gate): { device: VirtioConsole; port: VirtioConsolePort } {

@@ -4,6 +4,7 @@ export type MachineErrorCode =
   | 'E_MEMORY'
   | 'E_CPU'
   | 'E_GIC'
+  | 'E_BIOS'
   | 'E_KERNEL'
   | 'E_STEPS'
   | 'E_REGISTER'

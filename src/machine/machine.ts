@@ -9,7 +9,7 @@ import type { Interpreter } from '../engine/interpreter.ts';
 import { GuestMemory } from '../engine/memory.ts';
 import type { BootPlan } from '../firmware/boot/boot.ts';
 import { VIRT_INTIDS, VIRT_MEMORY_MAP, virtAffinity } from './board/virt.ts';
-import { bootPlan, buildEngine, buildGic, devicesHost, gated } from './build.ts';
+import { bootPlan, buildEngine, buildGic, checkPrograms, devicesHost, gated } from './build.ts';
 import { Bus } from './bus.ts';
 import type { Console } from './console.ts';
 import { BoardDevices } from './devices.ts';
@@ -57,6 +57,7 @@ export class Machine extends RunningMachine {
   readonly hosted: HostedCode | undefined;
   readonly log: { onReport(listener: (message: string) => void): void };
   protected readonly memory: GuestMemory;
+  protected readonly romBytes: number;
   protected readonly stops: Stops;
   protected readonly engine: Interpreter;
   protected readonly firmware: Firmware | undefined;
@@ -72,11 +73,15 @@ export class Machine extends RunningMachine {
     super();
     this.options = options;
     this.log = { onReport: (listener) => void this.reporters.push(listener) };
-    this.memory = new GuestMemory(options.memoryBytes, options.cpus);
+    this.romBytes = options.romBytes ?? 0;
+    this.memory = new GuestMemory(options.memoryBytes + this.romBytes, options.cpus);
+    this.boot = bootPlan(options);
+    checkPrograms(options, this.boot);
     const report = (message: string): void => this.report(message);
     const host = devicesHost({
       memory: this.memory,
       events: this.events,
+      romBytes: this.romBytes,
       pes: () => this.pes,
       gic: () => this.gic,
       nowNs: () => this.nowNs,
@@ -87,7 +92,7 @@ export class Machine extends RunningMachine {
       report,
     });
     this.ras = buildRas(options, host, () => this);
-    this.devices = new BoardDevices(host, options, this.ras.firmware);
+    this.devices = new BoardDevices(host, options, this.ras.firmware, this.boot);
     this.hosted = options.hosted && new HostedCode(options.hosted);
     const contexts = new ContextNumbers(this.memory);
     this.pes = Array.from({ length: options.cpus }, (_, index) => this.makePe(index, contexts));
@@ -111,7 +116,6 @@ export class Machine extends RunningMachine {
       timers: this.timers,
       hosted: this.hosted,
     });
-    this.boot = options.boot ?? (options.kernel && bootPlan(options, options.kernel));
     this.reset();
   }
 
@@ -135,6 +139,7 @@ export class Machine extends RunningMachine {
       bus: this.bus,
       machine: this.machinePort(),
       ramBasePa: RAM_PA,
+      romBytes: this.romBytes,
       contexts,
       hosted: this.hosted,
       gic: () => this.gic,

@@ -1,4 +1,5 @@
 import { type ImplementedEls, PROFILES, type Profile, type ProfileName } from '../arch/profiles.ts';
+import { FLASH_BLOCK_BYTES } from '../devices/cfi-flash.ts';
 import { FW_CFG_FILES_MAX, FW_CFG_NAME_MAX } from '../devices/fw-cfg.ts';
 import type { VirtioBlkOptions } from '../devices/virtio/blk.ts';
 import { SECTOR_BYTES } from '../devices/virtio/block-store.ts';
@@ -6,7 +7,8 @@ import type { NetBackend } from '../devices/virtio/net.ts';
 import type { VirtioInterface } from '../devices/virtio/transport.ts';
 import type { HostedProgram } from '../engine/hosted/program.ts';
 import type { BootPlan } from '../firmware/boot/boot.ts';
-import { VIRTIO_MMIO_SLOTS } from './board/virt.ts';
+import type { GuestImages } from '../firmware/boot/guest.ts';
+import { VIRT_MEMORY_MAP, VIRTIO_MMIO_SLOTS } from './board/virt.ts';
 import { MachineError } from './errors.ts';
 import { type CheckedRas, checkRas, type RasOptions } from './ras.ts';
 import { checkSchedule, type Schedule } from './schedule.ts';
@@ -44,8 +46,15 @@ export interface MachineOptions {
   readonly initrd?: Uint8Array;
   /** A start that was planned before, as the file of a snapshot has it; it is used instead of `kernel`. */
   readonly boot?: BootPlan;
+  /**
+   * A boot loader in flash at address 0, where PE 0 starts instead of in a kernel, as with QEMU's `-bios`. It finds the
+   * device tree at the start of RAM, and `kernel`, `initrd` and `append` in fw_cfg. Up to 64 MiB.
+   */
+  readonly bios?: Uint8Array;
   /** Kernel command line. */
   readonly append?: string;
+  /** What a hypervisor given as `kernel` is to start; it finds it by multiboot modules in `/chosen`, as Xen does. */
+  readonly guest?: GuestImages;
   /** A device tree to use instead of the generated one. */
   readonly dtb?: Uint8Array;
   /** Description of the machine for a kernel; default `dt`. */
@@ -125,6 +134,8 @@ export interface CheckedOptions extends MachineOptions {
   readonly sdei: false | CheckedSdei;
   readonly ras: false | CheckedRas;
   readonly watchdog: false | CheckedWatchdog;
+  /** Flash from which code runs, in erase blocks; undefined without a boot loader. */
+  readonly romBytes?: number;
 }
 
 const MIB = 2 ** 20;
@@ -214,7 +225,26 @@ export function checkOptions(options: MachineOptions): CheckedOptions {
     sdei,
     ras: checkRasOption(options, sdei, cpus),
     watchdog: checkWatchdog(options.watchdog ?? false),
+    romBytes: checkBios(options, memoryBytes),
   };
+}
+
+/** Bytes of flash that the boot loader takes. @throws MachineError `E_BIOS` */
+function checkBios({ bios, boot, tables = 'dt', guest }: MachineOptions, memoryBytes: number): number | undefined {
+  const bytes = bios ?? boot?.segments.find(({ what }) => what === 'bios')?.bytes;
+  if (bytes === undefined) return undefined;
+  const wrong = (what: string): never => {
+    throw new MachineError('E_BIOS', `bios: ${what}`);
+  };
+  const { sizeBytes } = VIRT_MEMORY_MAP.flash0;
+  if (bytes.length === 0 || bytes.length > sizeBytes)
+    wrong(`${bytes.length} bytes: the flash has ${sizeBytes}. Give a boot loader that fits.`);
+  if (tables !== 'dt') wrong(`with tables '${tables}': a boot loader is handed a device tree. Leave one of them out.`);
+  if (guest) wrong('with a guest for a hypervisor: the boot loader decides what is started. Leave one of them out.');
+  const romBytes = Math.ceil(bytes.length / FLASH_BLOCK_BYTES) * FLASH_BLOCK_BYTES;
+  if (memoryBytes + romBytes > MEMORY_BYTES_MAX)
+    wrong(`${romBytes} bytes of flash and ${memoryBytes} of memory are more than 3 GiB. Give the machine less memory.`);
+  return romBytes;
 }
 
 /** @throws MachineError `E_OPTION`, or `E_RAS` for what is inside */

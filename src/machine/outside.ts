@@ -36,6 +36,8 @@ export interface OutsideSource {
   apply(): void;
   /** The machine passed the place of `next`, or cannot reach it: what runs is not what was recorded. */
   missed(): void;
+  /** Something entered; it may be what `apply` does, or come from somebody else. */
+  entered(place: Place, action: OutsideAction): void;
 }
 
 /** Order of two places: negative when `a` comes first, 0 when they are the same. */
@@ -103,11 +105,13 @@ export class Outside implements Gate {
       throw new MachineError('E_RECORD', `${kind}: called in a hook, and the machine is recorded. ${advice}`);
     }
     const { place } = this;
+    const source = this.depth === 0 ? this.source : undefined;
     this.depth++;
     try {
       const result = action();
       // What was refused did not enter.
       listener?.(place, { kind, data });
+      source?.entered(place, { kind, data });
       return result;
     } finally {
       this.depth--;

@@ -3,7 +3,7 @@ import { PE_STATE } from '../arch/pestate.ts';
 import type { Pe } from '../cpu/pe.ts';
 import { WAIT } from '../cpu/waiting.ts';
 import type { Gic } from '../devices/gic.ts';
-import type { BootPlan } from '../firmware/boot/boot.ts';
+import { type BootPlan, isInRam } from '../firmware/boot/boot.ts';
 import { entryPa } from './build.ts';
 import type { BoardDevices } from './devices.ts';
 import type { Firmware } from './el3.ts';
@@ -36,7 +36,7 @@ export function startGuest(
     pe.s.set32(PE_STATE.waitState, WAIT.OFF);
   }
   for (const part of [gic, devices, scheduler]) part.reset();
-  for (const { addrPa, bytes } of boot?.segments ?? []) machine.writeMemory(addrPa, bytes);
+  for (const { addrPa, bytes } of boot?.segments.filter(isInRam) ?? []) machine.writeMemory(addrPa, bytes);
   for (const { addrPa, bytes } of options.programs ?? []) machine.writeMemory(addrPa, bytes);
   const at = entryPa(options, boot);
   if (firmware) {

@@ -16,6 +16,8 @@ export abstract class GuestView {
   abstract readonly pes: readonly Pe[];
   protected abstract readonly memory: GuestMemory;
   protected abstract readonly stops: Stops;
+  /** Flash at physical address 0 that can be looked at like RAM: the last bytes of `memory`. */
+  protected abstract readonly romBytes: number;
   /** State was written from outside: a run that is under way looks again. */
   protected abstract changedFromOutside(): void;
   /** Lets something in from outside. */
@@ -102,8 +104,10 @@ export abstract class GuestView {
 
   private ramOffset(addrPa: bigint, sizeBytes: number): number {
     const offset = addrPa - BigInt(RAM_PA);
-    if (offset < 0n || offset + BigInt(sizeBytes) > BigInt(this.memory.ramBytes)) {
-      const end = (BigInt(RAM_PA) + BigInt(this.memory.ramBytes) - 1n).toString(16);
+    const ramBytes = this.memory.ramBytes - this.romBytes;
+    if (addrPa >= 0n && addrPa + BigInt(sizeBytes) <= BigInt(this.romBytes)) return ramBytes + Number(addrPa);
+    if (offset < 0n || offset + BigInt(sizeBytes) > BigInt(ramBytes)) {
+      const end = (BigInt(RAM_PA) + BigInt(ramBytes) - 1n).toString(16);
       throw new MachineError(
         'E_ADDRESS',
         `${sizeBytes} bytes at physical address 0x${addrPa.toString(16)}: RAM is 0x${RAM_PA.toString(16)} to 0x${end}.`,

@@ -5,6 +5,7 @@ import type { Pe } from '../cpu/pe.ts';
 import type { PlainData } from '../devices/device.ts';
 import type { Gic } from '../devices/gic.ts';
 import { type GuestMemory, PAGE_BYTES } from '../engine/memory.ts';
+import { RAM_BASE } from '../engine/records.ts';
 import type { BoardDevices } from './devices.ts';
 import { Digest } from './digest.ts';
 import type { Firmware } from './el3.ts';
@@ -33,6 +34,9 @@ export interface StatefulParts {
   readonly hosted: HostedCode | undefined;
 }
 
+/** Hears of a write to RAM: offset into RAM, length. */
+export type WriteListener = (offset: number, sizeBytes: number) => void;
+
 /** The state of all devices by the names of their parts: `gic`, `firmware`, each device, and what lies between. */
 export function partsOf(state: PlainData): Readonly<Record<string, PlainData>> {
   const { gic, firmware, board } = state as Readonly<Record<string, PlainData>>;
@@ -52,6 +56,7 @@ export class WholeState {
   private readonly memory: GuestMemory;
   private readonly parts: StatefulParts;
   private readonly fingerprint: Digest;
+  private writeListeners: readonly WriteListener[] = [];
 
   constructor(memory: GuestMemory, parts: StatefulParts) {
     this.memory = memory;
@@ -150,6 +155,30 @@ export class WholeState {
     if (hosted) part('hosted', hosted.activations.summary());
     for (const { addrPa, digest } of this.fingerprint.ramPieces()) found[`ram 0x${addrPa.toString(16)}`] = digest;
     return found;
+  }
+
+  /**
+   * Tells a listener of every write to RAM before it is made, whoever makes it, as an offset into RAM. Stores take the
+   * slow path while somebody listens; the steps are the same.
+   *
+   * @returns ends it
+   */
+  watchWrites(listener: WriteListener): () => void {
+    this.listenToWrites([...this.writeListeners, listener]);
+    return () => this.listenToWrites(this.writeListeners.filter((other) => other !== listener));
+  }
+  private listenToWrites(listeners: readonly WriteListener[]): void {
+    this.writeListeners = listeners;
+    const all: WriteListener = (offset, sizeBytes) => {
+      for (const listener of listeners) listener(offset, sizeBytes);
+    };
+    this.memory.writeObserver = listeners.length === 0 ? undefined : all;
+    // No store may go past the listener by a translation that was cached before.
+    this.memory.flushTranslations();
+  }
+  /** Bytes of RAM at an offset, within one page; shared: read only. */
+  ramAt(offset: number, sizeBytes: number): Uint8Array {
+    return this.memory.u8.subarray(RAM_BASE + offset, RAM_BASE + offset + sizeBytes);
   }
 
   /** Pages of RAM that may differ from those of a snapshot, with what they hold there: read only. */

@@ -3,16 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { UsageError } from '../../src/cli/errors.ts';
 import { decodeJson } from '../../src/cli/explore-json.ts';
 import type { FullReport } from '../../src/cli/explore-output.ts';
 import { main } from '../../src/cli/main.ts';
 import { createNodeHost } from '../../src/cli/node-host.ts';
 import { guestPath, haveGuests } from './guest.ts';
-
-const USAGE = `explore:window: an SDEI event at every boundary of a window of Debian's kernel, from a key's
-interrupt on; the report must be the same byte for byte for every number of workers and for both engines
-  --boundaries N  of the window; default 20000
-  --cpus N        1 to 8; default 2`;
 
 const ENGINES = ['compiled', 'interpreter'] as const;
 const WORKERS = [1, 2] as const;
@@ -83,30 +79,26 @@ async function compareWays(boundaries: number, cpus: number): Promise<number> {
   return failed ? 1 : 0;
 }
 
-function whole(text: string, [least, most]: readonly [number, number]): number | undefined {
+function whole(option: string, text: string, [least, most]: readonly [number, number]): number {
   const value = Number(text);
-  return /^\d{1,7}$/.test(text) && value >= least && value <= most ? value : undefined;
+  if (/^\d{1,7}$/.test(text) && value >= least && value <= most) return value;
+  throw new UsageError('E_COUNT', `${option} ${text}: give a number from ${least} to ${most}`);
 }
 
-/** @returns the exit code: 0 when every report is the same and complete, 1 when not, 2 for a mistake in the arguments */
+/**
+ * The command.
+ *
+ * @returns the exit code: 0 when every report is the same and complete, 1 when not, 2 without a kernel
+ * @throws UsageError `E_COUNT`, or the error of `parseArgs`, for a mistake in the arguments
+ */
 export async function windowCommand(args: readonly string[]): Promise<number> {
-  const refuse = (message: string): number => {
-    process.stderr.write(`${message}\n${USAGE}\n`);
-    return 2;
-  };
-  let values: { boundaries: string; cpus: string };
-  try {
-    ({ values } = parseArgs({
-      args: [...args],
-      options: { boundaries: { type: 'string', default: '20000' }, cpus: { type: 'string', default: '2' } },
-    }));
-  } catch (error) {
-    return refuse((error as Error).message);
-  }
-  const boundaries = whole(values.boundaries, [1, 1_000_000]);
-  if (boundaries === undefined) return refuse(`--boundaries ${values.boundaries}: give a number from 1 to 1000000`);
-  const cpus = whole(values.cpus, [1, 8]);
-  if (cpus === undefined) return refuse(`--cpus ${values.cpus}: give a number from 1 to 8`);
-  if (!haveGuests) return refuse('the kernel is not there. Run node scripts/guests.mjs first.');
-  return compareWays(boundaries, cpus);
+  const { values } = parseArgs({
+    args: [...args],
+    options: { boundaries: { type: 'string', default: '20000' }, cpus: { type: 'string', default: '2' } },
+  });
+  const boundaries = whole('--boundaries', values.boundaries, [1, 1_000_000]);
+  const cpus = whole('--cpus', values.cpus, [1, 8]);
+  if (haveGuests) return compareWays(boundaries, cpus);
+  process.stderr.write('the kernel is not there. Run node scripts/guests.mjs first.\n');
+  return 2;
 }

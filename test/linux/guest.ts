@@ -13,6 +13,9 @@ const GUESTS =
 /** Kernel and initramfs are there; else say `node scripts/guests.mjs`. */
 export const haveGuests: boolean = existsSync(join(GUESTS, 'guests.json'));
 
+/** Xen, U-Boot and EDK2 of `scripts/other-guests.mjs` are there too. */
+export const haveOtherGuests: boolean = haveGuests && existsSync(join(GUESTS, 'guests-other.json'));
+
 /** The PREEMPT_RT kernel is there too. */
 export const haveRtKernel: boolean = haveGuests && existsSync(join(GUESTS, 'guests-rt.json'));
 

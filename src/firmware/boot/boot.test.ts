@@ -193,7 +193,7 @@ describe('what cannot be booted is refused with one message', () => {
 
   it('a kernel for 16K pages on a processor without them', () => {
     const kernel = makeImage({ flags: 0xc });
-    expect(plan({ kernel }).image.pageSizeBytes).toBe(16384);
+    expect(plan({ kernel }).image?.pageSizeBytes).toBe(16384);
     expect(refusal({ kernel, pageSizesBytes: [4096, 65536] })).toEqual({
       code: 'E_KERNEL_PAGE_SIZE',
       message: 'kernel: built for 16K pages, but the processor has 4K and 64K. Choose another cpu or kernel.',

@@ -8,6 +8,7 @@ import { encodeFdt } from '../../tables/fdt/encode.ts';
 import type { FdtTree } from '../../tables/fdt/tree.ts';
 import { type AcpiHandover, layOutAcpi } from './acpi.ts';
 import { BootError, sizeText } from './error.ts';
+import { type GuestImages, moduleNodes, placeModules } from './guest.ts';
 import { type Range, readDeviceTree, withHandover } from './handover.ts';
 import { checkPageSize, type ImageHeader, parseImage } from './image.ts';
 
@@ -30,6 +31,8 @@ export interface BootOptions {
   /** A tree made for the board, or the bytes of one that the user supplied. */
   readonly deviceTree: FdtTree | Uint8Array;
   readonly ram: Range;
+  /** What a hypervisor given as `kernel` is to start. */
+  readonly guest?: GuestImages;
   /** ACPI tables beside the device tree, or with next to nothing in it. */
   readonly acpi?: AcpiHandover;
   /** Translation granules the processor has; a kernel built for another is refused. */
@@ -38,10 +41,19 @@ export interface BootOptions {
 
 /** Bytes to be at a place before the guest starts. */
 export interface Segment {
-  /** With the signature of an ACPI table, or the name of an EFI structure. */
-  readonly what: 'kernel' | 'initrd' | 'dtb' | `acpi ${string}` | `efi ${string}`;
+  /** With the signature of an ACPI table, or the name of an EFI structure. What is in fw_cfg has no address: 0. */
+  readonly what:
+    | ('kernel' | 'initrd' | 'dtb' | 'guest kernel' | 'guest initrd')
+    | ('bios' | 'fw_cfg kernel' | 'fw_cfg initrd' | 'fw_cfg cmdline')
+    | `acpi ${string}`
+    | `efi ${string}`;
   readonly addrPa: bigint;
   readonly bytes: Uint8Array;
+}
+
+/** Whether a segment is written into RAM at each start: not what is in flash or in fw_cfg. */
+export function isInRam({ what }: Segment): boolean {
+  return what !== 'bios' && !what.startsWith('fw_cfg ');
 }
 
 /** The start of a guest: memory and the registers of PE 0. */
@@ -53,7 +65,8 @@ export interface BootPlan {
   readonly x1: bigint;
   readonly x2: bigint;
   readonly x3: bigint;
-  readonly image: ImageHeader;
+  /** Header of the kernel; undefined where a boot loader looks for one. */
+  readonly image: ImageHeader | undefined;
 }
 
 const alignUp = (value: bigint, alignment: bigint): bigint => ((value + alignment - 1n) / alignment) * alignment;
@@ -126,11 +139,13 @@ export function planBoot(options: BootOptions): BootPlan {
   const initrdRange = initrd === undefined ? undefined : { addrPa: initrdPa, sizeBytes: initrd.length };
   const describedRam = options.acpi?.alone ? undefined : ram;
   const handover = { ram: describedRam, initrd: initrdRange, append, chosen: acpi?.chosen };
-  const dtb = encodeFdt(withHandover(tree, handover));
-  const dtbPa = placeDeviceTree(dtb, initrdPa + BigInt(initrd?.length ?? 0), free);
+  const treePa = initrdPa + BigInt(initrd?.length ?? 0);
+  const modules = options.guest ? placeModules(options.guest, alignUp(treePa, BLOCK_BYTES) + BLOCK_BYTES, free) : [];
+  const dtb = encodeFdt(withHandover(tree, { ...handover, modules: moduleNodes(modules, options.guest?.append) }));
+  const dtbPa = placeDeviceTree(dtb, treePa, free);
 
   const segments: Segment[] = [{ what: 'kernel', addrPa: startPa, bytes: kernel }];
   if (initrd !== undefined) segments.push({ what: 'initrd', addrPa: initrdPa, bytes: initrd });
-  segments.push({ what: 'dtb', addrPa: dtbPa, bytes: dtb }, ...(acpi?.segments ?? []));
+  segments.push({ what: 'dtb', addrPa: dtbPa, bytes: dtb }, ...modules, ...(acpi?.segments ?? []));
   return { segments, entryPa: startPa, dtbPa, x0: dtbPa, x1: 0n, x2: 0n, x3: 0n, image };
 }

@@ -13,6 +13,8 @@ export type BootErrorCode =
   | 'E_DTB_INVALID'
   /** The device tree is larger than 2 MiB, or there is no room left for it. */
   | 'E_DTB_TOO_LARGE'
+  /** There is no room for what a hypervisor is to start. */
+  | 'E_GUEST_TOO_LARGE'
   /** There is no room for ACPI tables and what belongs to them. */
   | 'E_ACPI_TOO_LARGE'
   /** The command line contains a character that cannot be handed over. */

@@ -31,6 +31,8 @@ export interface Handover {
   readonly initrd: Range | undefined;
   /** Kernel command line; undefined keeps what the tree has. */
   readonly append: string | undefined;
+  /** Nodes below `/chosen`, whose addresses and sizes have two cells each. */
+  readonly modules?: readonly FdtNode[];
   /** More properties of `/chosen`. */
   readonly chosen?: Readonly<Record<string, FdtValue>> | undefined;
 }
@@ -69,7 +71,10 @@ function isMemoryNode({ name, properties }: FdtNode): boolean {
  *
  * An initrd that the tree names from an earlier boot is removed when there is none now.
  */
-export function withHandover(tree: FdtTree, { ram, initrd, append, chosen: more = {} }: Handover): FdtTree {
+export function withHandover(
+  tree: FdtTree,
+  { ram, initrd, append, modules = [], chosen: more = {} }: Handover,
+): FdtTree {
   const root = copyNode(tree.root);
   const cellCounts = rootCellCounts(root);
   const others = root.children.filter((child) => !isMemoryNode(child));
@@ -89,7 +94,18 @@ export function withHandover(tree: FdtTree, { ram, initrd, append, chosen: more 
     properties.set('linux,initrd-end', fdtValue(initrd.addrPa + BigInt(initrd.sizeBytes)));
   }
   for (const [name, value] of Object.entries(more)) properties.set(name, fdtValue(value));
+  if (modules.length > 0) putModules(chosen, modules);
   return { ...tree, root };
+}
+
+/** Modules of an earlier boot go, as an earlier initrd does. */
+function putModules(chosen: FdtNode, modules: readonly FdtNode[]): void {
+  chosen.properties.set('#address-cells', fdtValue(2));
+  chosen.properties.set('#size-cells', fdtValue(2));
+  const others = chosen.children.filter(
+    ({ properties }) => !readStrings(properties.get('compatible'))?.includes('multiboot,module'),
+  );
+  chosen.children.splice(0, chosen.children.length, ...others, ...modules);
 }
 
 function memoryNode({ addrPa, sizeBytes }: Range, cellCounts: { address: number; size: number }): FdtNode {

@@ -124,6 +124,8 @@ export interface VirtDeviceTreeOptions {
   readonly its?: boolean;
   /** The PEs have EL2: its virtual timer, on `full`, and the maintenance interrupt of a GICv3. Default false. */
   readonly el2?: boolean;
+  /** There is flash; default false. */
+  readonly flash?: boolean;
   /** Kernel command line. */
   readonly bootargs?: string;
   /** `/chosen/rng-seed`; null leaves it out, undefined is `RNG_SEED_DEFAULT`. */
@@ -293,6 +295,15 @@ function watchdogNode(signal: 'edge' | 'level'): FdtNode {
   });
 }
 
+/** cfi-flash of the DT bindings (mtd-physmap.yaml): two banks, each of two chips side by side. */
+function flashNode(): FdtNode {
+  return fdtNode('flash@0', {
+    compatible: 'cfi-flash',
+    reg: dtReg(VIRT_MEMORY_MAP.flash0, VIRT_MEMORY_MAP.flash1),
+    'bank-width': 4,
+  });
+}
+
 function fwCfgNode(): FdtNode {
   return fdtNode('fw-cfg@9020000', {
     compatible: 'qemu,fw-cfg-mmio',
@@ -361,6 +372,7 @@ export function virtDeviceTree(options: VirtDeviceTreeOptions): FdtTree {
       ...peripheralNodes(),
       ...gpioNodes(),
       fwCfgNode(),
+      ...(options.flash ? [flashNode()] : []),
       ...(options.watchdog ? [watchdogNode(options.watchdog)] : []),
       ...virtioNodes(),
       ...extraNodes,

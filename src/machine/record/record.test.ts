@@ -3,6 +3,8 @@ import { Random } from '../../../test/differential/random.ts';
 import { BUSY, GUEST_PA, guest, SMALL_BYTES } from '../../../test/exact/guests.ts';
 import { bareKernel, ECHO } from '../../../test/support/bare-kernel.ts';
 import { CODEC } from '../../../test/support/codec.ts';
+import { PE_STATE } from '../../arch/pestate.ts';
+import { WAIT } from '../../cpu/waiting.ts';
 import { Machine } from '../machine.ts';
 import { type LoadOptions, loadSnapshot } from '../snapshot-file/files.ts';
 import { joined } from '../snapshot-file/sections.ts';
@@ -163,7 +165,7 @@ describe('a recording, played', () => {
       off();
       expect(() => machine.restore(machine.snapshot())).toThrow('the machine is recorded');
     });
-    expect(readRecording(bytes).entries.map(({ place }) => place.steps)).toEqual([61, 100]);
+    expect(readRecording(bytes).entries.map(({ place }) => place.steps)).toEqual([61, 100, 100]);
     await expectSame(machine, bytes);
   });
 
@@ -222,6 +224,13 @@ describe('a machine that does not do what was recorded', () => {
     spoil(replay, 3456);
     expect(replay.run().reason).toBe('stopped');
     expect(replay.divergence).toMatchObject({ place: { steps: 4000 }, parts: ['pe 0'] });
+    expect(replay.registersSame).toBe(3000);
+    expect(replay.divergence?.differences).toContainEqual({
+      part: 'pe 0',
+      what: 'X27',
+      a: expect.stringMatching(/^0x[0-9a-f]+$/),
+      b: expect.stringContaining('5ec2'),
+    });
     expect(divergedBetween(replay, 0)).toEqual({ from: 3000, to: 4000 });
   });
 
@@ -233,7 +242,8 @@ describe('a machine that does not do what was recorded', () => {
       machine.run({ steps: 900 });
     });
     const replay = await replayOf(bytes);
-    replay.machine.at(500, () => replay.machine.console.input(text('q')));
+    // PE 0 is off, so nothing takes steps.
+    replay.machine.at(500, () => replay.machine.pes[0]!.s.set32(PE_STATE.waitState, WAIT.OFF));
     replay.run();
     expect(replay.divergence).toMatchObject({ parts: [], place: { steps: 900 } });
   });

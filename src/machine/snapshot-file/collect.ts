@@ -14,7 +14,9 @@ import type { StoredMachine } from './stored.ts';
 /** Options that are kept in another way, follow from others, or cannot be kept. */
 const APART: ReadonlySet<string> = new Set([
   'kernel',
+  'bios',
   'initrd',
+  'guest',
   'dtb',
   'boot',
   'programs',

@@ -93,7 +93,13 @@ async function startOf(d: Decoder): Promise<Pick<StoredMachine, 'boot' | 'progra
     return entryPa === null ? { addrPa, bytes } : { addrPa, bytes, entryPa };
   };
   return {
-    boot: boot ? { ...boot, segments: segments.map((segment, n) => ({ ...segment, bytes: images[n]! })) } : undefined,
+    boot: boot
+      ? {
+          ...boot,
+          image: boot.image ?? undefined,
+          segments: segments.map((segment, n) => ({ ...segment, bytes: images[n]! })),
+        }
+      : undefined,
     programs: programs.map(program),
   };
 }
@@ -132,7 +138,7 @@ export async function decodeStored(bytes: Uint8Array, codec: Codec): Promise<Sto
   const parts: [string, PlainData][] = [];
   for (const name of d.names('part')) parts.push([name.slice(5), await d.read(name, decodePlain)]);
   const images = placedImages(start);
-  const ramBytes = options.memoryBytes as number;
+  const ramBytes = (options.memoryBytes as number) + ((options.romBytes as number | undefined) ?? 0);
   const pages: RamPage[] = [];
   for (const name of d.names('ram'))
     for (const page of await d.read(name, (content) => readRamSection(content, images, ramBytes))) pages.push(page);

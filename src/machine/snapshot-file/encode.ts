@@ -32,7 +32,7 @@ export function placedImages({ boot, programs }: Pick<StoredMachine, 'boot' | 'p
 function startOf({ boot, programs }: StoredMachine): PlainData {
   const { segments, image, ...registers } = boot ?? { segments: [], image: null };
   return {
-    boot: boot ? { ...registers, image: { ...image } } : null,
+    boot: boot ? { ...registers, image: (image ? { ...image } : null) as PlainData } : null,
     segments: segments.map(({ what, addrPa }) => ({ what, addrPa })),
     programs: programs.map(({ addrPa, entryPa }) => ({ addrPa, entryPa: entryPa ?? null })),
   };

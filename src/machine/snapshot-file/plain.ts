@@ -71,6 +71,10 @@ export class Writer {
     const at = this.#room(bytes.length);
     this.#bytes.set(bytes, at);
   }
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
   /** What was written; a copy. */
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#length);

@@ -47,6 +47,23 @@ export function registersOf(block: Uint8Array): Readonly<Record<string, bigint>>
   return registers;
 }
 
+/** Where registers lie in a block, as offsets from and to, in bytes; what is between has none. */
+export const REGISTER_SPANS: readonly (readonly [from: number, to: number])[] = [
+  [X_BASE, V_BASE + 32 * 16],
+  [SYSREG_BASE, SYSREG_BASE + STORED_SYSREGS.length * 8],
+];
+
+/** Registers whose values differ in two blocks, with both values, in the order in which they lie there. */
+export function differingRegisters(
+  a: Uint8Array,
+  b: Uint8Array,
+): readonly { readonly name: string; readonly a: bigint; readonly b: bigint }[] {
+  const [x, y] = [viewOf(a), viewOf(b)];
+  return PLACES.map((place) => ({ name: place.name, a: get(x, place), b: get(y, place) })).filter(
+    (register) => register.a !== register.b,
+  );
+}
+
 /** Where a register lies in a block, undefined for a name that no register has. */
 export function placeOf(name: string): { readonly offset: number; readonly sizeBytes: number } | undefined {
   const place = BY_NAME.get(name);

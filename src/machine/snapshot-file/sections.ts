@@ -99,6 +99,15 @@ export async function encodeSection(section: Section, codec: Codec): Promise<Uin
   return plainSection(section);
 }
 
+/** A section as bytes, compressed where that can be done at once and makes it shorter: for what cannot wait. */
+export function sectionNow(section: Section, codec: Codec): Uint8Array[] {
+  const deflated = codec.deflate(section.bytes);
+  if (deflated instanceof Uint8Array) {
+    if (deflated.length < section.bytes.length) return [sectionHead(section, deflated, true), deflated];
+  } else void deflated.catch(() => undefined);
+  return plainSection(section);
+}
+
 /** The last section of a file with `count` sections before it. */
 export function endSection(count: number): Uint8Array[] {
   const w = new Writer();
