@@ -109,11 +109,13 @@ async function kvmInit(values: Values): Promise<boolean> {
   const full = whole(values, 'full');
   const workers = Math.max(1, whole(values, 'workers', 64));
   let well = true;
-  for (const [name, { way }] of Object.entries(WINDOWS)) {
+  for (const [name, { way, event }] of Object.entries(WINDOWS)) {
     if (!values.way.includes(way)) continue;
     const { boundaries, tried, outcomes, said } = await exploreWindow({ name: name as WindowName, workers });
     const counts = Object.entries(outcomes).map(([outcome, count]) => `${outcome} ${count}`);
-    well &&= tried === boundaries && outcomes.completed === boundaries;
+    // Of aborts those are lost that come at EL2 to vectors which lead nowhere: they are named, and no mistake.
+    const { completed = 0, 'suspected livelock': loops = 0 } = outcomes;
+    well &&= tried === boundaries && completed + (event === 'sea' ? loops : 0) === boundaries;
     console.log(said);
     console.log(`${name}: ${tried} of ${boundaries} boundaries: ${counts.join(', ')}`);
     const boots = full > 0 ? new KvmInitBoots(name as WindowName) : undefined;

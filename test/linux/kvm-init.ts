@@ -7,6 +7,7 @@ import type { FullReport } from '../../src/cli/explore-output.ts';
 import { main } from '../../src/cli/main.ts';
 import { createNodeHost } from '../../src/cli/node-host.ts';
 import { Symbols } from '../../src/debug/symbols/symbols.ts';
+import { sea } from '../../src/explore/events.ts';
 import type { Snapshot } from '../../src/machine/machine.ts';
 import { ROOT } from '../house/sources.ts';
 import { buildVmm } from '../support/kvm-vmm.ts';
@@ -16,13 +17,15 @@ import { WAYS } from './kexec-guest.ts';
 import { numbers } from './suite.ts';
 
 /**
- * The scenarios, scenarios/kernel-kvm-init-*.yaml by their ends: how KVM runs, the CPU that panics, and the length
- * of the window in steps, from which full boots are drawn. KVM is turned on on CPU 1.
+ * The scenarios, scenarios/kernel-kvm-init-*.yaml by their ends: how KVM runs, the CPU that panics, what it panics of,
+ * and the length of the window in steps, from which full boots are drawn. KVM is turned on on CPU 1.
  */
 export const WINDOWS = {
-  vhe: { way: 'VHE', panics: 1, windowSteps: 240 },
-  nvhe: { way: 'nVHE', panics: 1, windowSteps: 760 },
-  'nvhe-other': { way: 'nVHE', panics: 0, windowSteps: 760 },
+  vhe: { way: 'VHE', panics: 1, windowSteps: 240, event: 'ras' },
+  nvhe: { way: 'nVHE', panics: 1, windowSteps: 760, event: 'serror' },
+  'nvhe-other': { way: 'nVHE', panics: 0, windowSteps: 760, event: 'serror' },
+  // It is synchronous: at EL2 it comes to the stub's or KVM's own vectors, and not every one of those leads out again.
+  'nvhe-abort': { way: 'nVHE', panics: 1, windowSteps: 760, event: 'sea' },
 } as const;
 /** One of {@link WINDOWS}. */
 export type WindowName = keyof typeof WINDOWS;
@@ -54,6 +57,8 @@ export interface WindowPlan {
   /** Only so many boundaries, drawn; undefined: all. */
   readonly sample?: { readonly count: number; readonly seed: number };
   readonly workers?: number;
+  /** Events in place of the scenario's. */
+  readonly events?: readonly string[];
 }
 
 /** What came of it. */
@@ -67,11 +72,12 @@ export interface WindowResult {
 }
 
 /** Explores one of the scenarios. */
-export async function exploreWindow({ name, sample, workers = 1 }: WindowPlan): Promise<WindowResult> {
+export async function exploreWindow({ name, sample, workers = 1, events }: WindowPlan): Promise<WindowResult> {
   makeInitramfs();
   const folder = mkdtempSync(join(tmpdir(), 'kvm-init-'));
   try {
-    const source = readFileSync(join(ROOT, 'scenarios', `kernel-kvm-init-${name}.yaml`), 'utf8');
+    const written = readFileSync(join(ROOT, 'scenarios', `kernel-kvm-init-${name}.yaml`), 'utf8');
+    const source = events ? written.replace(/^events: .*$/m, `events: ${JSON.stringify(events)}`) : written;
     const path = join(folder, 'scenario.yaml');
     const drawn = sample ? `sample: { count: ${sample.count}, seed: ${sample.seed} }\n` : '';
     writeFileSync(path, `${source}${drawn}`);
@@ -120,13 +126,11 @@ export class KvmInitBoots {
   /** A boundary of the window, drawn: boots the crash kernel from there; what is wrong. */
   next(): { readonly steps: number; readonly complaints: readonly string[] } {
     const { guest } = this;
-    const { way, panics, windowSteps } = WINDOWS[this.name];
-    const steps = this.random(windowSteps);
-    guest.machine.restore(this.start);
-    guest.text = '';
-    guest.machine.run({ steps });
+    const { way, panics, event } = WINDOWS[this.name];
+    const steps = this.place();
     const entry = guest.crash(() => {
-      if (way === 'nVHE') guest.machine.serror(panics);
+      if (event === 'serror') guest.machine.serror(panics);
+      else if (event === 'sea') sea({ pe: panics }).inject(guest.machine, panics);
       else {
         const error = { kind: 'memory', severity: 'fatal', addr: FREE_PA, pe: panics } as const;
         guest.machine.ras.inject({ ...error, notify: 'sdei-critical' });
@@ -136,5 +140,18 @@ export class KvmInitBoots {
     if (entry.el !== WAYS[way].level) complaints.push(`the crash kernel is entered at EL${entry.el}`);
     if (entry.pe !== panics) complaints.push(`the crash kernel is entered by PE ${entry.pe}`);
     return { steps, complaints: [...complaints, ...guest.core().wrong] };
+  }
+
+  /** Goes to a boundary that is drawn, for an abort to one of the kernel's own at EL1; steps since the first one. */
+  private place(): number {
+    const { machine } = this.guest;
+    const { windowSteps, panics, event } = WINDOWS[this.name];
+    for (;;) {
+      const steps = this.random(windowSteps);
+      machine.restore(this.start);
+      this.guest.text = '';
+      machine.run({ steps });
+      if (event !== 'sea' || machine.pes[panics]!.s.el === 1) return steps;
+    }
   }
 }

@@ -1,5 +1,6 @@
 import type { Experiment } from '../experiment.ts';
-import { hypMachine, hypTable } from '../hyp-rig.ts';
+import { hypMachine } from '../hyp-rig.ts';
+import { hypTable } from '../hyp-table.ts';
 
 const EC_PC_ALIGNMENT = 0x22n;
 

@@ -1,5 +1,5 @@
 import type { Experiment } from '../experiment.ts';
-import { hypTable } from '../hyp-rig.ts';
+import { hypTable } from '../hyp-table.ts';
 
 /** The same window on a CPU that goes and comes. */
 export const hypHotplugWindow: Experiment = {

@@ -1,5 +1,5 @@
 import type { Experiment } from '../experiment.ts';
-import { hypTable } from '../hyp-rig.ts';
+import { hypTable } from '../hyp-table.ts';
 
 /** Idle states with loss of state take EL2 from KVM and give it back, thousands of times a second. */
 export const hypIdleWindow: Experiment = {

@@ -1,6 +1,7 @@
 import { DTB_PA } from '../../os/hyp/layout.ts';
 import type { Experiment } from '../experiment.ts';
-import { hypTable, versions } from '../hyp-rig.ts';
+import { versions } from '../hyp-rig.ts';
+import { hypTable } from '../hyp-table.ts';
 
 /** The result of one call is written over the argument of another. */
 export const hypLostArgument: Experiment = {

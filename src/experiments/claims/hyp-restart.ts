@@ -1,5 +1,5 @@
 import type { Experiment } from '../experiment.ts';
-import { hypTable } from '../hyp-rig.ts';
+import { hypTable } from '../hyp-table.ts';
 
 /** An orderly kexec, and what comes on its way. */
 export const hypRestart: Experiment = {

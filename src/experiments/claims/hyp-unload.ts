@@ -1,5 +1,6 @@
 import type { Experiment } from '../experiment.ts';
-import { hypTable, versions } from '../hyp-rig.ts';
+import { versions } from '../hyp-rig.ts';
+import { hypTable } from '../hyp-table.ts';
 
 /** KVM gives a CPU back. */
 export const hypUnload: Experiment = {

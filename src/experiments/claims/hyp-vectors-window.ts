@@ -1,5 +1,6 @@
 import type { Experiment } from '../experiment.ts';
-import { hypTable, versions } from '../hyp-rig.ts';
+import { versions } from '../hyp-rig.ts';
+import { hypTable } from '../hyp-table.ts';
 
 /** The two calls with which KVM takes a CPU, and what is between them. */
 export const hypVectorsWindow: Experiment = {

@@ -1,5 +1,5 @@
 import type { Experiment } from '../experiment.ts';
-import { hypTable } from '../hyp-rig.ts';
+import { hypTable } from '../hyp-table.ts';
 
 /** A host with VHE is where its successor is to be; nothing changes hands. */
 export const hypVheHandover: Experiment = {
