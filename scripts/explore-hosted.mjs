@@ -28,18 +28,26 @@ function variantsOf(path) {
 /** Explores, and replays what was found. */
 function tried(path, variant) {
   const more = variant === undefined ? [] : ['--variant', variant];
+  const from = Date.now();
   const { status, stderr } = command('explore', path, ...more, '--report', report, '--quiet');
   if (status !== 0 && status !== 1) return { text: stderr.trim(), right: false };
+  const seconds = Math.round((Date.now() - from) / 1000);
   const { kinds, coverage } = JSON.parse(readFileSync(report, 'utf8')).report;
-  const [first] = kinds.filter(({ failure }) => failure);
-  const runs = `${coverage.cases} runs`;
+  const failures = kinds.filter(({ failure }) => failure);
+  const [first] = failures.sort((a, b) => (a.first.case.point ?? 0) - (b.first.case.point ?? 0));
+  const runs = `${coverage.cases} runs at ${coverage.tried} boundaries in ${seconds} s`;
   if (!first) return { text: `nothing in ${runs}`, right: variant === undefined };
   const replayed = command('replay', `${report}#${first.number}`).status === 0;
-  const text = `${first.outcome}, ${first.count} of ${runs}; the replay ${replayed ? 'has it again' : 'FAILS'}`;
+  const count = failures.reduce((sum, kind) => sum + kind.count, 0);
+  const outcomes = [...new Set(failures.map(({ outcome }) => outcome))].join(', ');
+  const place = `first at boundary ${first.first.case.point}`;
+  const text = `${outcomes}: ${count} of ${runs}, ${place}; the replay ${replayed ? 'has it again' : 'FAILS'}`;
   return { text, right: variant !== undefined && replayed };
 }
 
-const names = readdirSync(join(ROOT, 'scenarios', 'hosted')).map((file) => file.replace(/\.ts$/, ''));
+const names = readdirSync(join(ROOT, 'scenarios', 'hosted'))
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.replace(/\.ts$/, ''));
 const wanted = process.argv.slice(2);
 const unknown = wanted.find((name) => !names.includes(name));
 if (unknown !== undefined) {

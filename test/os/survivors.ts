@@ -55,6 +55,10 @@ export const SURVIVORS: readonly Survivor[] = [
     reason: 'only debug exceptions are let in and kept out again: SErrors, IRQs and FIQs are out since the entry',
   },
   {
+    line: /irqflags\/nmi\.ts: yield\* msr\('ICC_PMR_EL1', pmr\)/,
+    reason: "until the NMI's end its running priority masks as well, and the way out takes the mask from the frame",
+  },
+  {
     line: /irqflags\/pmr\.ts: yield\* msr\('ICC_PMR_EL1', OPEN\);.*\(behind yield\* store\(framePa/,
     reason: 'PSTATE.I masks from the entry on; the marker is for checks, of which none is made before the acknowledge',
   },

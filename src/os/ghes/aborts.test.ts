@@ -9,6 +9,8 @@ import { ARENA } from './layout.ts';
 import { claimSea } from './notify.ts';
 
 const SPI = 100;
+/** GICD_ICFGR6: edge-triggered. IHI 0069, "GICD_ICFGR<n>". */
+const [SPI_ICFGR, SPI_EDGE] = [0x0800_0c18n, 2n << BigInt((SPI % 16) * 2)];
 /** EL0 sees RAM a second time, with access of its own. */
 const USER_VA = 0x1_0000_0000n;
 const USER_BLOCK = 0x4000_0000n | (1n << 10n) | (3n << 8n) | (1n << 6n) | (1n << 2n) | 1n;
@@ -179,6 +181,38 @@ describe('a synchronous abort of the kernel', () => {
     };
     expect(ends(['noClaimWork'])).toBe('off');
     expect(ends(['directSea'])).toBe('deadlock');
+  });
+
+  it('keeps interrupts out until it is no NMI any more, wherever they come', () => {
+    const inside: bigint[] = [];
+    let taken = 0;
+    const { rig, firmware, kernel, stagePa } = errorRig({
+      sources: [{ notify: 'SEA' }],
+      *main(cpu, { stagePa: stage, ghes }) {
+        yield* store(SPI_ICFGR, SPI_EDGE, 4);
+        yield* kernel.gic.route(SPI, 0);
+        yield* kernel.gic.enable(SPI, 0);
+        yield* store(stage, 1n);
+        yield* claimSea(ghes, cpu);
+        yield* store(stage, 2n);
+        for (let n = 0; n < 100; n++) yield* nop();
+      },
+    });
+    kernel.onInterrupt(SPI, function* (cpu) {
+      taken++;
+      inside.push(yield* load(cpu.at(AREA.nmiDepth)));
+    });
+    rig.until(stagePa, 1n);
+    firmware.put(0, memoryBlock());
+    const begin = rig.mark();
+    for (let after = 0; after < 400; after += 5) {
+      rig.back(begin);
+      rig.machine.run({ steps: after });
+      rig.machine.gic.set(SPI, true);
+      rig.machine.gic.set(SPI, false);
+      expect(rig.finish().kind).toBe('off');
+    }
+    expect([taken, new Set(inside)]).toEqual([80, new Set([0n])]);
   });
 
   it('leaves the count of NMIs as it was', () => {

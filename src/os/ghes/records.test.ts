@@ -7,6 +7,7 @@ import { VIRT_INTIDS, VIRT_MEMORY_MAP } from '../../machine/board/virt.ts';
 import type { Cpu } from '../kit/cpu.ts';
 import { Kernel } from '../kit/kernel.ts';
 import { Ghes } from './ghes.ts';
+import { ARENA } from './layout.ts';
 
 const NORMAL = { notify: 'SDEI', vector: EVENT.normal } as const;
 
@@ -45,6 +46,21 @@ describe('records that repeat', () => {
       expect(firmware.acknowledged(0)).toBe(true);
     }
     expect(printed()).toEqual(['same']);
+  });
+
+  it('of the same bytes only what is remembered stays in the pool', () => {
+    const { raise, rig } = up();
+    const taken = (): number => {
+      const bitmap = rig.machine.readMemory(ARENA.bitmapPa, 0x1000);
+      return bitmap.reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0);
+    };
+    const used: number[] = [];
+    for (let n = 0; n < 4; n++) {
+      raise(memoryBlock({ fruText: 'same' }));
+      used.push(taken());
+    }
+    expect(used[0]).toBeGreaterThan(0);
+    expect(used).toEqual(used.map(() => used[0]));
   });
 
   it('another record is, and of corrected ones two in five seconds are printed', () => {

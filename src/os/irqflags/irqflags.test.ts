@@ -549,6 +549,28 @@ describe('having NMIs', () => {
     });
     expect(text).toBe('n0@0 n1@0 ');
   });
+  it('question 10: of two CPUs that request the same SPI at the same time one gets it', () => {
+    const outcomes = new Set<string>();
+    for (let seed = 0; seed < 16; seed++) {
+      const kernel = noting({ cpus: 2 });
+      const [ready, answer] = [kernel.variable('ready'), kernel.variable('answer')];
+      const functions = {
+        *main(cpu: Cpu): Hosted {
+          yield* store(ready, 1n);
+          const own = yield* requestNmi(cpu, SPI, FLAGS);
+          while ((yield* load(answer)) === 0n) yield* cpu.relax();
+          const theirs = (yield* load(answer)) - 1n;
+          yield* cpu.print([own, BigInt.asIntN(64, theirs)].sort().join(' '));
+        },
+        *secondary(cpu: Cpu): Hosted {
+          while ((yield* load(ready)) === 0n) yield* cpu.relax();
+          yield* store(answer, (yield* requestNmi(cpu, SPI, FLAGS)) + 1n);
+        },
+      };
+      outcomes.add(osText(kernel, functions, { schedule: { kind: 'random', seed, stepsMax: 3 } }));
+    }
+    expect([...outcomes]).toEqual(['-22 0']);
+  });
   it('question 16: a private interrupt has the priority on each CPU that prepared it, and is free when none has', () => {
     const kernel = noting({ cpus: 2 });
     kernel.onNmi(PMU, function* () {});

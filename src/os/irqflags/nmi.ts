@@ -103,7 +103,9 @@ export function* requestNmi(cpu: Cpu, intid: number, flags: number): Hosted<bigi
   if (error !== 0n) return error;
   const lock = at(cpu, intid, DESCRIPTOR.lock);
   const saved = yield* cpu.spinLock(lock);
-  const refused = yield* setUp(cpu, intid);
+  // Another CPU may have asked since.
+  const taken = ((yield* load(at(cpu, intid, DESCRIPTOR.state))) & IRQ_STATE.REQUESTED) !== 0n;
+  const refused = taken ? ERRNO.EINVAL : yield* setUp(cpu, intid);
   if (refused === 0n) yield* store(at(cpu, intid, DESCRIPTOR.state), IRQ_STATE.REQUESTED | IRQ_STATE.NMI);
   yield* cpu.spinUnlock(lock, saved);
   return refused;
