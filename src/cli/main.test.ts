@@ -70,7 +70,7 @@ describe('mistakes: exit 2 and one message that says what to do', () => {
 
   it.each<[string, string[], RegExp]>([
     ['unknown option', [...RUN, '--memroy', '1G'], /unknown option '--memroy' \(Did you mean --memory\?\)\. See: /],
-    ['unknown command', ['boot'], /too many arguments|unknown command/],
+    ['unknown command', ['boot'], /'boot': no such command. Known: run, .*explore/],
     ['extra argument', [...RUN, 'extra'], /too many arguments/],
     ['no kernel', ['run'], /required option '--kernel <FILE>' not specified/],
     ['unknown option and no kernel', ['run', '--bogus'], /unknown option '--bogus'/],
@@ -140,6 +140,16 @@ describe('without running anything', () => {
     for (const text of ['--kernel <FILE>', 'console:/regex/flags', 'Ctrl-A X', '70 a fault']) {
       expect(host.out).toContain(text);
     }
+  });
+
+  it.each([['--help'], ['help']])('%s lists every command, also those that are loaded when asked for', async (word) => {
+    const host = new FakeHost(() => 'poweroff');
+    expect(await main([word], host, '1')).toBe(0);
+    for (const name of ['run', 'conformance', 'decode', 'experiment', 'ras', 'snapshot', 'explore', 'replay'])
+      expect(host.out).toMatch(new RegExp(`^ +${name} `, 'm'));
+    const one = new FakeHost(() => 'poweroff');
+    expect(await main(['help', 'explore'], one, '1')).toBe(0);
+    expect(one.out).toContain('Usage: unmaskable explore');
   });
 
   it('no arguments: the demonstration, with its digest', async () => {

@@ -34,6 +34,13 @@ const OTHER_COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   replay: async () => (await import('./replay-report.ts')).addReplayCommand,
 };
 
+/** @throws UsageError `E_COMMAND` when the first word is no command */
+function checkCommand([first]: readonly string[]): void {
+  const known = ['run', ...Object.keys(OTHER_COMMANDS), 'help'];
+  if (first === undefined || first.startsWith('-') || known.includes(first)) return;
+  throw new UsageError('E_COMMAND', `'${first}': no such command. Known: ${known.join(', ')}.`);
+}
+
 /** The other commands that a command line can be about: all of them when it asks for help or is wrong. */
 function commandsFor([first]: readonly string[]): readonly (() => Promise<AddCommand>)[] {
   if (first === undefined || first === 'run') return [];
@@ -238,6 +245,7 @@ function buildProgram(
     .description('A deterministic arm64 machine. Without arguments: the embedded demonstration.')
     .version(version)
     .showHelpAfterError(false)
+    .helpCommand(true)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void host.writeOut(new TextEncoder().encode(text)),
@@ -297,6 +305,7 @@ export async function main(args: readonly string[], host: Host, version: string)
     exitCode = code;
   });
   try {
+    checkCommand(args);
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
