@@ -50,5 +50,6 @@ export function plot(title, { x, y, lines }) {
   });
   const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}"`;
   const style = 'font-family="sans-serif" font-size="12"';
-  return `${head} ${style}>\n<rect width="100%" height="100%" fill="white"/>\n${parts.join('\n')}\n</svg>\n`;
+  const spoken = `<title>${escaped(title)}</title>`;
+  return `${head} ${style}>\n${spoken}\n<rect width="100%" height="100%" fill="white"/>\n${parts.join('\n')}\n</svg>\n`;
 }
