@@ -1,4 +1,4 @@
-// `npm run build`: compiles src/ to dist/ from nothing.
+// `npm run build`: makes dist/ of src/, from nothing.
 import { build, ensureInstalled } from './checkout.mjs';
 
 ensureInstalled();

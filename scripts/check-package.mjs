@@ -1,9 +1,10 @@
 // Checks the package as its users get it: what is in it, that it imports, that its command starts, and that its types
 // resolve under each way in which TypeScript looks for them. Needs dist/; no network.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { bundle } from './bundle.mjs';
 import { ROOT } from './checkout.mjs';
 
 /** What a package may hold, from its root. */
@@ -20,6 +21,7 @@ const NEEDED = [
   'dist/index.js',
   'dist/index.d.ts',
   'dist/cli/start.js',
+  'dist/cli/explore-worker.js',
   'dist/cli/module-hooks.js',
   'scenarios/kernel-sea-entry.yaml',
   'scenarios/hosted/sdei-handlers.ts',
@@ -29,7 +31,13 @@ const NEEDED = [
   'NOTICE',
 ];
 /** Unpacked bytes beyond which something got in that should not have: sources and maps are well below a third of it. */
-const BYTES_MAX = 30 * 2 ** 20;
+const BYTES_MAX = 20 * 2 ** 20;
+/** Files beyond which the sources are in it one by one, each of which a process that starts would look up. */
+const SCRIPTS_MAX = 60;
+
+const DIST = join(ROOT, 'dist');
+/** Is made by scripts/bundle.mjs. */
+const isScript = (path) => path.endsWith('.js') && !/\bscenarios\b/.test(path);
 
 const problems = [];
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
@@ -54,6 +62,52 @@ function checkContents(packed) {
   for (const path of NEEDED) if (!paths.includes(path)) problems.push(`the package lacks ${path}`);
   if (packed.unpackedSize > BYTES_MAX)
     problems.push(`the package unpacks to ${packed.unpackedSize} bytes, more than ${BYTES_MAX}`);
+  const scripts = paths.filter((path) => path.startsWith('dist/')).filter(isScript);
+  if (scripts.length > SCRIPTS_MAX) problems.push(`dist/ has ${scripts.length} scripts, more than ${SCRIPTS_MAX}`);
+}
+
+/** What a script of dist/ imports at once, as it is written there, and whether it takes anything from it. */
+function importsOf(path) {
+  const statements = readFileSync(path, 'utf8').matchAll(/^(?:import|export) (?:[^"';]* from )?"([^"]+)";$/gm);
+  return [...statements].map(([text, specifier]) => ({ specifier, takesNothing: text.startsWith('import "') }));
+}
+
+/** Everything that is loaded with a script of dist/: paths of scripts and, as they are written, what is not ours. */
+function loadedWith(name) {
+  const loaded = new Set([join(DIST, name)]);
+  // A set visits what is added to it meanwhile.
+  for (const path of loaded) {
+    if (!path.startsWith(DIST)) continue;
+    for (const { specifier } of importsOf(path))
+      loaded.add(specifier.startsWith('.') ? join(dirname(path), specifier) : specifier);
+  }
+  return [...loaded];
+}
+
+/** What belongs together is loaded, and nothing else: in a browser, and by a command that starts. */
+function checkParts() {
+  for (const name of ['index.js', 'hosted.js', 'tables.js']) {
+    const foreign = loadedWith(name).filter((path) => !path.startsWith(DIST));
+    if (foreign.length > 0) problems.push(`dist/${name} loads ${foreign}: only the command may use Node and packages`);
+  }
+  const early = loadedWith('cli/start.js').filter((path) =>
+    /core.(os|demo|explore|conformance|experiments)\.js$/.test(path),
+  );
+  if (early.length > 0) problems.push(`unmaskable run loads ${early}, which it does without; see scripts/bundle.mjs`);
+  for (const path of readdirSync(DIST, { recursive: true, encoding: 'utf8' }).filter(isScript)) {
+    if (importsOf(join(DIST, path)).some(({ takesNothing }) => takesNothing))
+      problems.push(`dist/${path} needs an effect of a module, and package.json says there is none`);
+  }
+}
+
+/** The same sources give the same bytes. */
+async function checkBuild() {
+  const output = await bundle(DIST, { write: false });
+  const others = output.filter(({ fileName, code, source }) => {
+    const path = join(DIST, fileName);
+    return !existsSync(path) || readFileSync(path, 'utf8') !== (code ?? source);
+  });
+  if (others.length > 0) problems.push(`built again, these are others: ${others.map(({ fileName }) => fileName)}`);
 }
 
 /** Unpacks the package where a consumer's node_modules would have it, with its dependencies beside it. */
@@ -141,6 +195,8 @@ function checkScenarios() {
 }
 
 try {
+  checkParts();
+  await checkBuild();
   const [packed] = JSON.parse(
     check('npm pack', 'npm', ['pack', '--json', '--silent', '--pack-destination', folder], ROOT) || '[{"files":[]}]',
   );

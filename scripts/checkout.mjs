@@ -81,21 +81,27 @@ function buildScenarios() {
   }
 }
 
-/** Compiles src/ to dist/, from nothing, so that no output of a removed source stays behind. */
+/** Makes dist/ of src/, from nothing, so that no output of a removed source stays behind. */
 export function build() {
   rmSync(at('dist'), { recursive: true, force: true });
-  step('building', process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
+  const tsc = at('node_modules', 'typescript', 'bin', 'tsc');
+  step('checking types', process.execPath, [tsc, '-p', 'tsconfig.build.json']);
+  step('building', process.execPath, [at('scripts', 'bundle.mjs')]);
   buildScenarios();
   writeFileSync(at('dist', '.built'), '');
   linkCommand();
 }
 
+const BUILT_FROM = [
+  ...['src', 'scenarios', 'scripts/bundle.mjs'],
+  ...['tsconfig.json', 'tsconfig.build.json', 'package.json', 'package-lock.json'],
+];
+
 /** Builds, unless nothing changed since the last time. */
 export function ensureBuilt() {
   const stamp = at('dist', '.built');
   const builtMs = existsSync(stamp) ? statSync(stamp).mtimeMs : -1;
-  const inputs = ['src', 'scenarios', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
-  if (inputs.some((input) => newestMs(at(input)) > builtMs)) build();
+  if (BUILT_FROM.some((input) => newestMs(at(input)) > builtMs)) build();
   else linkCommand();
 }
 

@@ -2,9 +2,12 @@
 // and by the same engine whose compiled regions do not charge the steps they take. Such regions only leave by their
 // own branches, so this works for programs that end by themselves, and for nothing else.
 
-import { RegionEmitter } from '../../dist/engine/region/emit.js';
-import { Machine } from '../../dist/index.js';
+import { importTypeScript } from '../../scripts/transpile.mjs';
 import { answer, asked } from './linux.mjs';
+
+// Both sides are run from the sources as modules, because a class of the engine cannot be had from the package.
+const { Machine } = await importTypeScript('src/index.ts');
+const { RegionEmitter } = await importTypeScript('src/engine/region/emit.ts');
 
 const { programs, charged } = asked();
 const RAM_PA = 0x4000_0000n;

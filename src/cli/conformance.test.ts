@@ -8,7 +8,7 @@ import { CASES } from '../conformance/suite.ts';
 import { main } from './main.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const BUILT = existsSync(`${ROOT}/dist/cli/conformance.js`);
+const BUILT = existsSync(`${ROOT}/dist/cli/start.js`);
 const TWICE = 'SDEI_PE_MASK twice gives 1, then 0';
 const STATUS = 'SDEI_EVENT_STATUS of event 0 is 0 after reset';
 

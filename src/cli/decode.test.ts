@@ -154,9 +154,9 @@ describe('unmaskable decode', () => {
 });
 
 const COMMAND = fileURLToPath(new URL('../../bin/unmaskable.mjs', import.meta.url));
-const BUILT = existsSync(fileURLToPath(new URL('../../dist/cli/decode.js', import.meta.url)));
+const BUILT = existsSync(fileURLToPath(new URL('../../dist/cli/start.js', import.meta.url)));
 
-// Skipped where decode is not in dist/: `npm run build` puts it there, and `npm test` builds first.
+// Skipped without dist/: `npm run build` makes it, and `npm test` builds first.
 describe.skipIf(!BUILT)('unmaskable decode as a process', () => {
   let folder = '';
   const run = (args: string[], input: Uint8Array | string = '') =>

@@ -13,7 +13,7 @@ import { openTextFile } from './text-file.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const COMMAND = join(ROOT, 'bin', 'unmaskable.mjs');
-const BUILT = join(ROOT, 'dist', 'cli', 'trace.js');
+const BUILT = join(ROOT, 'dist', 'cli', 'start.js');
 
 const HELLO = bareKernel(`${PRINT} ${POWER_OFF} text: .asciz "hello\\n"`);
 const LOOP = bareKernel('1: ldr x0, =0x84000000\n smc #0\n b 1b');
