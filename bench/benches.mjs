@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { besideEachOther, ConsoleGuest } from './consoles.mjs';
 import { GROWTH } from './growth.mjs';
 import { PEERS } from './peers/peers.mjs';
-import { PROCESS_NAMES, PROGRAMS, SEVEN_NAMES, scaleOf } from './programs.mjs';
+import { EVERYDAY_NAMES, PROCESS_NAMES, PROGRAMS, SEVEN_NAMES, scaleOf } from './programs.mjs';
 import { bareProgram, COMPILER, GDB, geometricMean, measuredHere, missing, PLAIN_INITRD, QEMU } from './tools.mjs';
 import { bootSeconds, inTurn } from './turns.mjs';
 
@@ -221,6 +221,7 @@ const API = [interpreter, steps, memory, restore, inject, explored, exactness];
 /** Names that stand for several benchmarks. */
 export const GROUPS = {
   seven: SEVEN_NAMES,
+  everyday: EVERYDAY_NAMES,
   processes: PROCESS_NAMES,
   programs: PROGRAM_BENCHES.map(({ name }) => name),
   boot: BOOTS.map(({ name }) => name),

@@ -23,6 +23,18 @@ const OTHERS = [
   { name: 'spin-4', scale: 50, what: 'spinning on 4 CPUs', cpus: 4 },
 ];
 
+/** Programs of the everyday kind, without a limit: whether what has one stands for the rest. */
+const EVERYDAY = [
+  { name: 'sorting', scale: 200, what: 'sorting by a function of one\'s own' },
+  { name: 'words', scale: 300, what: 'a map of words on the heap' },
+  { name: 'bytecode', scale: 200, what: 'an interpreter that jumps by a table' },
+  { name: 'pages', scale: 300, what: 'functions in different pages' },
+  { name: 'bignum', scale: 200, what: 'long multiplication' },
+  { name: 'division', scale: 300, what: 'divisions of 64 and 32 bits' },
+  { name: 'text', scale: 100, what: 'numbers to text and back' },
+  { name: 'packing', scale: 200, what: 'compressing, expanding, CRC' },
+];
+
 /** What processes do, one thing at a time. The checksum of these is that they end. */
 const PROCESSES = Object.entries(LOADS).map(([name, { count, what }]) =>
   name === 'recursion'
@@ -35,12 +47,13 @@ const QUICK_SHARE = 1 / 20;
 
 export const SEVEN_NAMES = SEVEN.map(({ name }) => name);
 /** Every guest program. */
-export const PROGRAMS = [...SEVEN, ...OTHERS, ...PROCESSES].map((program) => ({
+export const PROGRAMS = [...SEVEN, ...OTHERS, ...EVERYDAY, ...PROCESSES].map((program) => ({
   cpus: 1,
   guestName: program.name,
   command: 'bench',
   ...program,
 }));
+export const EVERYDAY_NAMES = EVERYDAY.map(({ name }) => name);
 export const PROCESS_NAMES = PROCESSES.map(({ name }) => name);
 
 /** How much of a program is run; a quick run makes it short. */

@@ -9,6 +9,7 @@ typedef uint64_t work_function(unsigned scale);
 /* Each unit of scale is some ten million instructions on arm64. */
 work_function integer_work, sieve_work, sha256_work, strings_work, chase_work, mix_work, recursion_work;
 work_function far_chase_work;
+work_function sorting_work, words_work, bytecode_work, pages_work, bignum_work, division_work, text_work, packing_work;
 work_function fma_work, neon_work, faults_work, forks_work, pipes_work, spin2_work, spin4_work, window_work;
 
 /* xorshift64: Marsaglia, "Xorshift RNGs". */

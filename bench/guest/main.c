@@ -17,6 +17,9 @@ static const struct {
 	{ "recursion", recursion_work }, { "fma", fma_work },	  { "neon-strings", neon_work },
 	{ "faults", faults_work },	 { "forks", forks_work }, { "pipes", pipes_work },
 	{ "chase-far", far_chase_work }, { "spin-2", spin2_work },	 { "spin-4", spin4_work }, { "window", window_work },
+	{ "sorting", sorting_work },	 { "words", words_work }, { "bytecode", bytecode_work },
+	{ "pages", pages_work },	 { "bignum", bignum_work }, { "division", division_work },
+	{ "text", text_work },		 { "packing", packing_work },
 };
 
 /* A line is out when the host can see it: not before the work, nor after it, does the terminal hold it back. */
