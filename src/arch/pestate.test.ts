@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   ARCHITECTURAL_BYTES,
   DATA_TLB_BASE,
-  DATA_TLB_ENTRIES,
+  DATA_TLB_BYTES,
   DERIVED_BASE,
   EXEC_TLB_BASE,
   EXEC_TLB_ENTRIES,
@@ -27,7 +27,7 @@ const PLACES: readonly (readonly [name: string, at: number, bytes: number])[] = 
   ['stored system registers', SYSREG_BASE, SYSREG_CAPACITY * 8],
   ...[...Object.values(PE_STATE), ...Object.values(PE_DERIVED)].map((f) => [f.name, f.offset, sizeOf(f)] as const),
   ['exec TLB', EXEC_TLB_BASE, EXEC_TLB_ENTRIES * 32],
-  ['data TLB', DATA_TLB_BASE, DATA_TLB_ENTRIES * 32],
+  ['data TLB', DATA_TLB_BASE, DATA_TLB_BYTES],
 ];
 
 describe('the block of a PE', () => {

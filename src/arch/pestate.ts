@@ -17,7 +17,7 @@ export interface StateField {
 }
 
 /** Bytes from one PE's block to the next: state, exec TLB, data TLB. */
-export const PE_STRIDE_BYTES = 0x3_0000;
+export const PE_STRIDE_BYTES = 0x5_0000;
 /**
  * General-purpose registers: X0 to X30 at slots 0 to 30; slot 31 always holds zero (XZR); slot 32 is the current SP.
  */
@@ -49,10 +49,17 @@ export const EXEC_TLB_ENTRIES = 1024;
 export const EXEC_TLB_WAY_BYTES = 16;
 /** Where a way of an exec TLB entry holds the address of the page of records. */
 export const EXEC_TLB_RECORDS = 8;
-/** Data TLB: 4096 entries of 32 bytes: read tag (8), write tag (8), addend (4). */
+/**
+ * Data TLB: two ways of 4096 entries of 32 bytes: read tag (8), write tag (8), addend (4). Two, because stack and heap
+ * of a process may well lie at the same distance from a multiple of 16 MiB.
+ */
 export const DATA_TLB_BASE = 0x1_0000;
-/** Number of data TLB entries. */
+/** Number of entries of one way of the data TLB. */
 export const DATA_TLB_ENTRIES = 4096;
+/** Bytes from an entry of the data TLB to the same of the other way. */
+export const DATA_TLB_WAY_BYTES: number = DATA_TLB_ENTRIES * 32;
+/** Bytes of the data TLB. */
+export const DATA_TLB_BYTES: number = 2 * DATA_TLB_WAY_BYTES;
 
 function layout<T extends Record<string, FieldType>>(base: number, fields: T): { readonly [K in keyof T]: StateField } {
   const placed: Record<string, StateField> = {};

@@ -217,13 +217,17 @@ export class MemoryAccess {
     if (this.debug.watching && this.debug.watchesPage(this.far(hi, lo))) return;
     const unpriv = how.el !== s.el;
     const context = this.context(unpriv ? PE_DERIVED.unprivLow : PE_DERIVED.contextLow, hi);
-    const entry = (s.base + DATA_TLB_BASE + (((lo >>> 12) & (DATA_TLB_ENTRIES - 1)) << 5)) >> 2;
     const tagLow = (lo & -PAGE_BYTES) | context;
+    const entry = this.dataEntry(lo);
+    memory.makeRoom(entry, tagLow, hi | 0);
     const writes = t.writable && memory.writesFreely(page, entry);
     this.tag(entry, tagLow, hi, t.readable && !memory.poisoned.has(page));
     this.tag(entry + 2, writes ? tagLow : 0, writes ? hi : 0, writes);
-    memory.entryFilled(entry, hi);
     memory.i32[entry + 4] = (RAM_BASE + page * PAGE_BYTES - (lo & -PAGE_BYTES)) | 0;
+  }
+  /** The data TLB's entry for a VA, by its low half. */
+  private dataEntry(lo: number): number {
+    return (this.s.base + DATA_TLB_BASE + (((lo >>> 12) & (DATA_TLB_ENTRIES - 1)) << 5)) >> 2;
   }
   /** The context number for a VA whose high half is given; `low` is the field for VAs with bit 63 clear. */
   private context(low: StateField, hi: number): number {
@@ -318,14 +322,12 @@ export class MemoryAccess {
    * say. Alignment is the caller's.
    */
   cachedHost(va: bigint, write: boolean): number {
-    const { s, memory } = this;
+    const { memory } = this;
     const lo = Number(va & 0xffff_ffffn);
     const hi = Number((va >> 32n) & 0xffff_ffffn);
-    const entry = (s.base + DATA_TLB_BASE + (((lo >>> 12) & (DATA_TLB_ENTRIES - 1)) << 5)) >> 2;
-    const context = memory.i32[(s.base + PE_DERIVED.contextLow.offset + (hi >>> 31) * 8) >> 2]!;
-    const tag = entry + (write ? 2 : 0);
-    if (memory.i32[tag] !== ((lo & -PAGE_BYTES) | context) || memory.i32[tag + 1] !== (hi | 0)) return -1;
-    return (lo + memory.i32[entry + 4]!) >>> 0;
+    const tagLow = (lo & -PAGE_BYTES) | this.context(PE_DERIVED.contextLow, hi);
+    const way = memory.findEntry(this.dataEntry(lo), tagLow, hi | 0, write);
+    return way < 0 ? -1 : (lo + memory.i32[way + 4]!) >>> 0;
   }
 
   /**

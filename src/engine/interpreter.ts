@@ -123,6 +123,7 @@ export class Interpreter {
     env.load = loop.load as WebAssembly.ImportValue;
     env.store = loop.store as WebAssembly.ImportValue;
     env.hostFloat = loop.hostFloat as WebAssembly.ImportValue;
+    env.otherWay = loop.otherWay as WebAssembly.ImportValue;
     this.regions = new Regions({
       memory: this.memory,
       decoder: () => this.decoder,

@@ -1,6 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Rng } from '../../test/support/rng.ts';
-import { DATA_TLB_BASE, DATA_TLB_ENTRIES, EXEC_TLB_BASE, PE_STRIDE_BYTES } from '../arch/pestate.ts';
+import {
+  DATA_TLB_BASE,
+  DATA_TLB_ENTRIES,
+  DATA_TLB_WAY_BYTES,
+  EXEC_TLB_BASE,
+  PE_STRIDE_BYTES,
+} from '../arch/pestate.ts';
 import { GuestMemory, PAGE_BYTES, type RamImage } from './memory.ts';
 import { RAM_BASE, RAM_BYTES_MAX } from './records.ts';
 
@@ -22,7 +28,7 @@ function guestStore(memory: GuestMemory, offset: number, value: number): 'free' 
 function tag(memory: GuestMemory, pe: number, va: number, page: number): void {
   const at = pe * PE_STRIDE_BYTES + DATA_TLB_BASE + ((va >>> 12) & (DATA_TLB_ENTRIES - 1)) * 32;
   expect(memory.writesFreely(page, at >> 2), 'a write tag is only for a page that is written freely').toBe(true);
-  memory.entryFilled(at >> 2, 0);
+  memory.makeRoom(at >> 2, va | 1, 0);
   memory.view.setBigUint64(at, BigInt(va | 1), true);
   memory.view.setBigUint64(at + 8, BigInt(va | 1), true);
   memory.view.setInt32(at + 16, RAM_BASE + page * PAGE_BYTES - va, true);
@@ -411,5 +417,25 @@ describe('write tags of a page at many addresses', () => {
     places.forEach((va, n) => {
       expect(tags(memory, n % 2, va)).toEqual({ read: true, write: false });
     });
+  });
+
+  it('go in both ways of an entry, and only those of its own page', () => {
+    const memory = new GuestMemory(PAGES * PAGE_BYTES, 1);
+    memory.write(0, Uint8Array.of(1));
+    memory.write(PAGE_BYTES, Uint8Array.of(1));
+    const [va, other] = [0x5000_0000, 0x5000_0000 + DATA_TLB_ENTRIES * PAGE_BYTES];
+    const write = (way: number): bigint =>
+      memory.view.getBigUint64(
+        DATA_TLB_BASE + ((va >>> 12) & (DATA_TLB_ENTRIES - 1)) * 32 + way * DATA_TLB_WAY_BYTES + 8,
+        true,
+      );
+    tag(memory, 0, va, 0);
+    tag(memory, 0, other, 1);
+    expect([write(0), write(1)]).toEqual([BigInt(other | 1), BigInt(va | 1)]);
+    memory.markCode(0);
+    expect([write(0), write(1)]).toEqual([BigInt(other | 1), 0n]);
+    tag(memory, 0, va + 0x1000, 1);
+    memory.capture();
+    expect([write(0), write(1)]).toEqual([0n, 0n]);
   });
 });

@@ -1,4 +1,3 @@
-import { DATA_TLB_BASE, DATA_TLB_ENTRIES, PE_STRIDE_BYTES } from '../arch/pestate.ts';
 import { CHUNK_PAGES, changedWords, PAGE_BYTES, type PageContent, type RamImage, ZERO_PAGE } from './pages.ts';
 import { RAM_BASE, RAM_BYTES_MAX } from './records.ts';
 import { nthPart, TlbEntries, type VaRange } from './tlb.ts';
@@ -131,32 +130,14 @@ export class GuestMemory {
     if (this.tagged[page] !== this.tagEpoch) return;
     this.tagged[page] = 0;
     const host = (RAM_BASE + page * PAGE_BYTES) | 0;
-    if (this.taggedFirst[page] !== MANY) {
-      this.dropWriteTag(this.taggedFirst[page]!, host);
-      if (this.taggedSecond[page]) this.dropWriteTag(this.taggedSecond[page]!, host);
-      return;
-    }
-    for (let pe = 0; pe < this.pes; pe++) {
-      const base = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
-      for (let i = base; i < base + DATA_TLB_ENTRIES * 8; i += 8) this.dropWriteTag(i, host);
-    }
-  }
-  /** Drops the write tag of an entry if it is for the page that lies at `host`. */
-  private dropWriteTag(entry: number, host: number): void {
-    const low = this.i32[entry + 2]!;
-    if ((low | this.i32[entry + 3]!) === 0 || (((low & -4096) + this.i32[entry + 4]!) | 0) !== host) return;
-    this.i32[entry + 2] = 0;
-    this.i32[entry + 3] = 0;
+    const [first, second] = [this.taggedFirst[page]!, this.taggedSecond[page]!];
+    if (first === MANY) return this.entries.dropWrites(host);
+    this.entries.dropWrite(first, host);
+    if (second) this.entries.dropWrite(second, host);
   }
   private dropAllWriteTags(): void {
     this.tagEpoch++;
-    for (let pe = 0; pe < this.pes; pe++) {
-      const base = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
-      for (let i = base; i < base + DATA_TLB_ENTRIES * 8; i += 8) {
-        this.i32[i + 2] = 0;
-        this.i32[i + 3] = 0;
-      }
-    }
+    this.entries.dropWrites();
   }
 
   /** Notes that instructions of this page of RAM are decoded. */
@@ -267,9 +248,13 @@ export class GuestMemory {
     return true;
   }
 
-  /** To be called when a TLB entry is filled, with the high half of its VA. */
-  entryFilled(entry: number, high: number): void {
-    this.entries.filled(entry, high);
+  /** To be called before a data TLB entry is filled, see `TlbEntries.makeRoom`. */
+  makeRoom(entry: number, low: number, high: number): void {
+    this.entries.makeRoom(entry, low, high);
+  }
+  /** The way of a data TLB entry that has a tag, see `TlbEntries.find`. */
+  findEntry(entry: number, low: number, high: number, write: boolean): number {
+    return this.entries.find(entry, low, high, write);
   }
 
   // --- access by offset into RAM ---

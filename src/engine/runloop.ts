@@ -8,7 +8,7 @@ import {
 } from '../arch/pestate.ts';
 import { countArrival } from './emit/control.ts';
 import { pushFastPossible } from './emit/float.ts';
-import { SLOW_TYPE } from './emit/memory.ts';
+import { OTHER_WAY_IMPORT, OTHER_WAY_TYPE, otherWayFunction, SLOW_TYPE } from './emit/memory.ts';
 import { HANDLER_TYPE } from './emit.ts';
 import { HANDLERS_MAX, RECORD_COUNT, RECORD_PAGE_BYTES, REGIONS_MAX } from './records.ts';
 import { flagsFunction } from './region/flags.ts';
@@ -159,5 +159,6 @@ export function runLoopModule(): Uint8Array {
   module.func('load', ACCESS_TYPE, access(slowLoad, flags));
   module.func('store', ACCESS_TYPE, access(slowStore, flags));
   module.func('hostFloat', HOST_FLOAT_TYPE, hostFloatFunction());
+  module.func(OTHER_WAY_IMPORT, OTHER_WAY_TYPE, otherWayFunction());
   return module.finish();
 }

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Rng } from '../../test/support/rng.ts';
-import { DATA_TLB_BASE, DATA_TLB_ENTRIES, EXEC_TLB_BASE, EXEC_TLB_ENTRIES, PE_STRIDE_BYTES } from '../arch/pestate.ts';
+import {
+  DATA_TLB_BASE,
+  DATA_TLB_ENTRIES,
+  DATA_TLB_WAY_BYTES,
+  EXEC_TLB_BASE,
+  EXEC_TLB_ENTRIES,
+  PE_STRIDE_BYTES,
+} from '../arch/pestate.ts';
 import { nthPart, TlbEntries } from './tlb.ts';
 
 const PES = 2;
@@ -18,9 +25,16 @@ class Rig {
   }
   data(pe: number, va: bigint): void {
     const at = pe * PE_STRIDE_BYTES + DATA_TLB_BASE + Number((va >> 12n) & BigInt(DATA_TLB_ENTRIES - 1)) * 32;
+    const [low, high] = [Number(va & 0xffff_ffffn) | 5, Number(va >> 32n) | 0];
+    const first = this.filled.get(at);
+    const second = this.filled.get(at + DATA_TLB_WAY_BYTES);
+    for (const way of first === va ? [] : [0, 8]) {
+      if (first !== undefined) this.filled.set(at + DATA_TLB_WAY_BYTES + way, first);
+      else if (second === va) this.filled.delete(at + DATA_TLB_WAY_BYTES + way);
+    }
+    this.tlb.makeRoom(at >> 2, low, high);
     this.put(at, va);
     this.put(at + 8, va);
-    this.tlb.filled(at >> 2, Number(va >> 32n));
   }
   exec(pe: number, va: bigint, way: number): void {
     const at = pe * PE_STRIDE_BYTES + EXEC_TLB_BASE + Number((va >> 12n) & BigInt(EXEC_TLB_ENTRIES - 1)) * 32;

@@ -1,6 +1,8 @@
 import {
   DATA_TLB_BASE,
+  DATA_TLB_BYTES,
   DATA_TLB_ENTRIES,
+  DATA_TLB_WAY_BYTES,
   EXEC_TLB_BASE,
   EXEC_TLB_ENTRIES,
   EXEC_TLB_WAY_BYTES,
@@ -8,6 +10,8 @@ import {
 } from '../arch/pestate.ts';
 
 const PAGE_LOG2 = 12;
+/** Words from an entry of the data TLB to the same of the other way. */
+const DATA_WAY = DATA_TLB_WAY_BYTES / 4;
 /** Bits 55:32 of an address, in its high half. */
 const VA_HIGH_BITS = 0x00ff_ffff;
 
@@ -42,7 +46,7 @@ export function inRange({ high, low, bits }: VaRange, vaHigh: number, vaLow: num
 export class TlbEntries {
   private readonly i32: Int32Array;
   private readonly pes: number;
-  /** By PE: the listed entries' numbers, and for each number whether it is listed. */
+  /** By PE: the listed entries' numbers, of both ways at once, and for each number whether it is listed. */
   private readonly lists: readonly number[][];
   private readonly listed: readonly Uint8Array[];
 
@@ -53,9 +57,31 @@ export class TlbEntries {
     this.listed = Array.from({ length: pes }, () => new Uint8Array(DATA_TLB_ENTRIES));
   }
 
-  /** To be called when a data TLB entry is filled, with the high half of its VA. */
-  filled(entry: number, high: number): void {
-    if (!isLower(high)) return;
+  /**
+   * To be called before the first way of a data TLB entry is filled for a tag, by its halves: what it held goes to the
+   * second way, unless it was for that tag already.
+   */
+  makeRoom(entry: number, low: number, high: number): void {
+    const { i32 } = this;
+    if (isLower(high)) this.list(entry);
+    if (this.hasTag(entry, low, high)) return;
+    const second = entry + DATA_WAY;
+    if (this.hasTag(second, low, high)) i32.fill(0, second, second + 4);
+    if (i32[entry]! | i32[entry + 1]! | i32[entry + 2]! | i32[entry + 3]!) i32.copyWithin(second, entry, entry + 8);
+  }
+  private hasTag(way: number, low: number, high: number): boolean {
+    const { i32 } = this;
+    return (i32[way] === low && i32[way + 1] === high) || (i32[way + 2] === low && i32[way + 3] === high);
+  }
+  /** The way of a data TLB entry that has a tag for reads or for writes, -1 when none has. */
+  find(entry: number, low: number, high: number, write: boolean): number {
+    for (let way = entry; way <= entry + DATA_WAY; way += DATA_WAY) {
+      const tag = way + (write ? 2 : 0);
+      if (this.i32[tag] === low && this.i32[tag + 1] === high) return way;
+    }
+    return -1;
+  }
+  private list(entry: number): void {
     const pe = Math.floor((entry * 4) / PE_STRIDE_BYTES);
     const number = (entry - ((pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2)) >> 3;
     const listed = this.listed[pe]!;
@@ -68,7 +94,7 @@ export class TlbEntries {
   dropAll(): void {
     for (let pe = 0; pe < this.pes; pe++) {
       const data = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
-      this.i32.fill(0, data, data + DATA_TLB_ENTRIES * 8);
+      this.i32.fill(0, data, data + DATA_TLB_BYTES / 4);
       this.dropExec(pe);
       this.lists[pe]!.length = 0;
       this.listed[pe]!.fill(0);
@@ -99,8 +125,24 @@ export class TlbEntries {
       const data = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
       for (let n = 0; n < Math.min(pages, DATA_TLB_ENTRIES); n++) {
         const entry = data + ((first + n) & (DATA_TLB_ENTRIES - 1)) * 8;
-        this.dropTag(entry, range);
-        this.dropTag(entry + 2, range);
+        this.dropEntry(entry, range);
+      }
+    }
+  }
+  /** Drops the write tags that an entry holds, in either way, for the page of RAM that lies at `host`. */
+  dropWrite(entry: number, host: number): void {
+    for (let way = entry; way <= entry + DATA_WAY; way += DATA_WAY) {
+      const low = this.i32[way + 2]!;
+      if ((((low & -4096) + this.i32[way + 4]!) | 0) === host) this.i32.fill(0, way + 2, way + 4);
+    }
+  }
+  /** Drops all write tags for the page of RAM that lies at `host`, or without one all there are. */
+  dropWrites(host?: number): void {
+    for (let pe = 0; pe < this.pes; pe++) {
+      const data = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
+      for (let entry = data; entry < data + DATA_TLB_ENTRIES * 8; entry += 8) {
+        if (host !== undefined) this.dropWrite(entry, host);
+        else for (const way of [entry, entry + DATA_WAY]) this.i32.fill(0, way + 2, way + 4);
       }
     }
   }
@@ -111,15 +153,21 @@ export class TlbEntries {
     let kept = 0;
     for (const number of list) {
       const entry = data + number * 8;
-      this.dropTag(entry, range);
-      this.dropTag(entry + 2, range);
-      if (this.holdsLower(entry) || this.holdsLower(entry + 2)) list[kept++] = number;
+      this.dropEntry(entry, range);
+      if (this.holdsLower(entry) || this.holdsLower(entry + DATA_WAY)) list[kept++] = number;
       else listed[number] = 0;
     }
     list.length = kept;
   }
-  private holdsLower(tag: number): boolean {
+  /** A way of an entry is for the lower half: by its tag for reads or for writes. */
+  private holdsLower(way: number): boolean {
+    return this.isLowerTag(way) || this.isLowerTag(way + 2);
+  }
+  private isLowerTag(tag: number): boolean {
     return (this.i32[tag]! | this.i32[tag + 1]!) !== 0 && isLower(this.i32[tag + 1]!);
+  }
+  private dropEntry(entry: number, range: VaRange): void {
+    for (const tag of [entry, entry + 2, entry + DATA_WAY, entry + DATA_WAY + 2]) this.dropTag(tag, range);
   }
   private dropTag(tag: number, range: VaRange): void {
     if (!inRange(range, this.i32[tag + 1]!, this.i32[tag]!)) return;

@@ -2,7 +2,7 @@
 import { BREAKPOINT_ISS, EC, issForSoftwareStep, issForWatchpoint } from '../../arch/esr.ts';
 import {
   DATA_TLB_BASE,
-  DATA_TLB_ENTRIES,
+  DATA_TLB_BYTES,
   EXEC_TLB_BASE,
   EXEC_TLB_ENTRIES,
   PE_DERIVED,
@@ -177,7 +177,7 @@ export class Debug {
   }
   private dropDataTlb(): void {
     const at = this.s.base + DATA_TLB_BASE;
-    this.parts.memory.u8.fill(0, at, at + DATA_TLB_ENTRIES * 32);
+    this.parts.memory.u8.fill(0, at, at + DATA_TLB_BYTES);
   }
 
   private take(ec: number, iss: number, more: { far?: bigint; end?: InstructionEnd } = {}): void {

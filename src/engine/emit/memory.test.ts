@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { DATA_VA, Fragments, type Meaning } from '../../../test/support/fragments.ts';
 import { Rng } from '../../../test/support/rng.ts';
-import { DATA_TLB_BASE, DATA_TLB_ENTRIES, PE_DERIVED, V_BASE } from '../../arch/pestate.ts';
+import { DATA_TLB_BASE, DATA_TLB_ENTRIES, DATA_TLB_WAY_BYTES, PE_DERIVED, V_BASE } from '../../arch/pestate.ts';
 import type { MemAccess } from '../../ir/types.ts';
 import { RAM_BASE } from '../records.ts';
 import { accessWord } from './memory.ts';
@@ -51,9 +51,9 @@ interface Entry {
   readonly read?: bigint;
   readonly write?: bigint;
 }
-/** Makes the data TLB answer for the page of a VA, with its RAM at `ram`. */
-function install(va: bigint, ram: number, { read, write }: Entry): void {
-  const at = DATA_TLB_BASE + (Number((va >> 12n) & BigInt(DATA_TLB_ENTRIES - 1)) << 5);
+/** Makes the data TLB answer for the page of a VA, with its RAM at `ram`, in its first or second way. */
+function install(va: bigint, ram: number, { read, write }: Entry, way = 0): void {
+  const at = way * DATA_TLB_WAY_BYTES + DATA_TLB_BASE + (Number((va >> 12n) & BigInt(DATA_TLB_ENTRIES - 1)) << 5);
   const page = va & ~0xfffn;
   memory.view.setBigUint64(at, read === undefined ? 0n : page | read, true);
   memory.view.setBigUint64(at + 8, write === undefined ? 0n : page | write, true);
@@ -104,6 +104,22 @@ describe.each(SIZES)('accesses of %i bytes', (bytes) => {
     expect([slowly(`load ${bytes} plain`, VA), slowly(`store ${bytes} plain`, VA)]).toEqual([true, true]);
     install(VA + (BigInt(DATA_TLB_ENTRIES) << 12n), DATA_VA, BOTH);
     expect([slowly(`load ${bytes} plain`, VA), slowly(`store ${bytes} plain`, VA)]).toEqual([true, true]);
+  });
+
+  it('find a page in the second way as well, and it becomes the first', () => {
+    const other = VA + (BigInt(DATA_TLB_ENTRIES) << 12n);
+    install(other, DATA_VA + 0x1000, BOTH);
+    install(VA, DATA_VA, BOTH, 1);
+    fragments.setX(0, 0x1234n);
+    for (const va of [VA, other, other, VA]) {
+      expect(slowly(`load ${bytes} plain`, va)).toBe(false);
+      expect(slowly(`store ${bytes} plain`, va + last)).toBe(false);
+      expect(slowly(`load ${bytes} for write`, va)).toBe(false);
+      const [first, second] = va === VA ? [VA, other] : [other, VA];
+      const at = DATA_TLB_BASE + (Number((VA >> 12n) & BigInt(DATA_TLB_ENTRIES - 1)) << 5);
+      expect(memory.view.getBigUint64(at, true)).toBe(first | LOW);
+      expect(memory.view.getBigUint64(at + DATA_TLB_WAY_BYTES + 8, true)).toBe(second | LOW);
+    }
   });
 
   it('read by the read tag, write by the write tag, and read for writing by the write tag', () => {

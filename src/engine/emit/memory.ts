@@ -1,6 +1,7 @@
-import { DATA_TLB_BASE, DATA_TLB_ENTRIES, PE_DERIVED } from '../../arch/pestate.ts';
+import { DATA_TLB_BASE, DATA_TLB_ENTRIES, DATA_TLB_WAY_BYTES, PE_DERIVED } from '../../arch/pestate.ts';
 import type { IrNode, MemAccess } from '../../ir/types.ts';
 import type { FuncType, ValType } from '../wasm/binary.ts';
+import { CodeWriter } from '../wasm/code.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { CPU, type Emission, IP } from './emission.ts';
 
@@ -10,6 +11,8 @@ export const SLOW_TYPE: FuncType = { params: ['i32', 'i32', 'i32'], results: ['i
 const PAGE_LOG2 = 12;
 /** Bytes of one entry of the data TLB, as a shift. */
 const ENTRY_BYTES_LOG2 = 5;
+/** Name of the imported function that looks into the second way of the data TLB; see `otherWayFunction`. */
+export const OTHER_WAY_IMPORT = 'otherWay';
 /** Where an entry holds its tag for writes. */
 const WRITE_TAG = 8;
 /** Where an entry holds what is added to a virtual address. */
@@ -30,20 +33,21 @@ export function accessWord(a: MemAccess, write: boolean): number {
   );
 }
 
+/** Locals with the address of an access and the entry of the data TLB that answers it. */
+export interface Probe {
+  readonly va: number;
+  readonly entry: number;
+}
+/** Type of `otherWay`: entry, where the tag that is asked for lies, the tag that is wanted, to 0 or 1. */
+export const OTHER_WAY_TYPE: FuncType = { params: ['i32', 'i32', 'i64'], results: ['i32'] };
+
 /**
- * Leaves 1 on the stack if the access hits the TLB, or (`missed`) if it does not; the locals returned hold the address
- * and the entry.
+ * Leaves two tags on the stack: the one that the first way has for an address, and the one that answers the access.
  *
- * The tag is compared with the page of the last byte and the current translation context, so an access that crosses
- * into the next page misses.
+ * That is made of the page of the last byte and the current translation context, so an access that crosses into the
+ * next page misses.
  */
-export function probe(
-  e: Emission,
-  address: IrNode,
-  a: MemAccess,
-  write: boolean,
-  missed = false,
-): { va: number; entry: number } {
+function tags(e: Emission, address: IrNode, a: MemAccess, at: number): Probe {
   const c = e.code;
   const [va, entry] = [c.local('i64'), c.local('i32')];
   e.value(address);
@@ -53,10 +57,7 @@ export function probe(
     .op(OP.i32_shr_u)
     .i32((DATA_TLB_ENTRIES - 1) << ENTRY_BYTES_LOG2)
     .op(OP.i32_and);
-  c.get(CPU)
-    .op(OP.i32_add)
-    .tee(entry)
-    .mem(OP.i64_load, DATA_TLB_BASE + (write ? WRITE_TAG : 0));
+  c.get(CPU).op(OP.i32_add).tee(entry).mem(OP.i64_load, at);
   c.get(va);
   if (a.bytes > 1) c.i64(BigInt(a.bytes - 1)).op(OP.i64_add);
   c.i64(-4096n).op(OP.i64_and);
@@ -65,14 +66,70 @@ export function probe(
     c.get(CPU).get(va).i64(63n).op(OP.i64_shr_u, OP.i32_wrap_i64).i32(3).op(OP.i32_shl, OP.i32_add);
     c.mem(OP.i64_load, (a.unprivileged ? PE_DERIVED.unprivLow : PE_DERIVED.contextLow).offset);
   }
-  c.op(OP.i64_or, missed ? OP.i64_ne : OP.i64_eq);
-  if (a.alwaysAligned && a.bytes > 1) {
-    c.get(va).i64(BigInt((a.alignBytes ?? a.bytes) - 1));
-    c.op(OP.i64_and, OP.i64_eqz);
-    if (missed) c.op(OP.i32_eqz, OP.i32_or);
-    else c.op(OP.i32_and);
-  }
+  c.op(OP.i64_or);
   return { va, entry };
+}
+/** Leaves the bits of an address that have to be zero. */
+function misalignment({ code }: Emission, a: MemAccess, va: number): void {
+  code
+    .get(va)
+    .i64(BigInt((a.alignBytes ?? a.bytes) - 1))
+    .op(OP.i64_and);
+}
+const tagOf = (write: boolean): number => DATA_TLB_BASE + (write ? WRITE_TAG : 0);
+const mayBeMisaligned = (a: MemAccess): boolean => a.alwaysAligned === true && a.bytes > 1;
+
+/** Leaves 1 on the stack if the data TLB answers an access, in whichever way, else 0. */
+export function probe(e: Emission, address: IrNode, a: MemAccess, write: boolean): Probe {
+  const c = e.code;
+  const at = tagOf(write);
+  const { va, entry } = tags(e, address, a, at);
+  const wanted = c.local('i64');
+  c.tee(wanted).op(OP.i64_eq).if('i32').i32(1).else();
+  c.get(entry).i32(at).get(wanted).call(e.module.importFunc(OTHER_WAY_IMPORT, OTHER_WAY_TYPE)).end();
+  if (!mayBeMisaligned(a)) return { va, entry };
+  misalignment(e, a, va);
+  c.op(OP.i64_eqz, OP.i32_and);
+  return { va, entry };
+}
+
+/**
+ * Goes on if the first way of the data TLB answers an access; what `giveUp` writes, for where it does not, ends the
+ * instruction.
+ */
+function probeOr(e: Emission, address: IrNode, a: MemAccess, write: boolean, giveUp: () => void): Probe {
+  const c = e.code;
+  const { va, entry } = tags(e, address, a, tagOf(write));
+  c.op(OP.i64_ne);
+  if (mayBeMisaligned(a)) {
+    misalignment(e, a, va);
+    c.op(OP.i64_eqz, OP.i32_eqz, OP.i32_or);
+  }
+  c.if();
+  giveUp();
+  c.end();
+  return { va, entry };
+}
+
+/** The function that looks a tag up in the second way of an entry, and if it is there makes it the first. */
+export function otherWayFunction(): Uint8Array {
+  const c = new CodeWriter(3);
+  const [entry, at, wanted] = [0, 1, 2];
+  const word = c.local('i64');
+  c.get(entry).get(at).op(OP.i32_add).mem(OP.i64_load, DATA_TLB_WAY_BYTES).get(wanted).op(OP.i64_ne);
+  c.if().i32(0).op(OP.return).end();
+  for (let n = DATA_TLB_BASE; n < DATA_TLB_BASE + ADDEND + 8; n += 8) {
+    c.get(entry).mem(OP.i64_load, n).set(word);
+    c.get(entry)
+      .get(entry)
+      .mem(OP.i64_load, n + DATA_TLB_WAY_BYTES)
+      .mem(OP.i64_store, n);
+    c.get(entry)
+      .get(word)
+      .mem(OP.i64_store, n + DATA_TLB_WAY_BYTES);
+  }
+  c.i32(1);
+  return c.finish();
 }
 
 /** Leaves the offset in the memory of an address that hit. */
@@ -120,15 +177,11 @@ function access(
 ): void {
   const c = e.code;
   const giveUp = e.giveUp?.();
-  const { va, entry } = probe(e, address, a, write || a.readForWrite === true, giveUp !== undefined);
+  const needsWrite = write || a.readForWrite === true;
+  const { va, entry } = giveUp ? probeOr(e, address, a, needsWrite, giveUp) : probe(e, address, a, needsWrite);
   const host = (): void => hostAddress(e, va, entry);
+  if (giveUp) return ways.hit(host);
   c.if();
-  if (giveUp) {
-    giveUp();
-    c.end();
-    ways.hit(host);
-    return;
-  }
   ways.hit(host);
   c.else();
   ways.before();
