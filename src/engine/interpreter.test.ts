@@ -243,14 +243,14 @@ describe('pages of decoded code', () => {
 
 describe('handlers', () => {
   it('are made once for each shape, whatever registers and immediates an instruction names', () => {
-    const m = new ProgramMachine('add x0, x1, #1\n add x2, x3, #0xfff\n add x29, sp, #4\n b .\n');
+    const m = new ProgramMachine('eon x0, x1, x2\n eon x2, x3, x4, lsl #3\n eon x29, xzr, x3\n b .\n');
     m.run(4);
     const known = m.engine.handlers;
-    m.memory.write(PROGRAM_VA, assemble('add x9, x10, #77\n b .\n', { origin: 0n }).bytes);
+    m.memory.write(PROGRAM_VA, assemble('eon x9, x10, x11\n b .\n', { origin: 0n }).bytes);
     m.reset();
     m.run(6);
     expect(m.engine.handlers).toBe(known);
-    m.memory.write(PROGRAM_VA, assemble('add w9, w10, #77', { origin: 0n }).bytes);
+    m.memory.write(PROGRAM_VA, assemble('eon w9, w10, w11', { origin: 0n }).bytes);
     m.memory.write(PROGRAM_VA + 4, assemble('b .', { origin: 0n }).bytes);
     m.memory.view.setBigUint64(0x110, BigInt(PROGRAM_VA), true);
     m.run(2);

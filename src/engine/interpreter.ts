@@ -11,6 +11,7 @@ import type { Builder } from '../ir/builder.ts';
 import type { Clause } from '../isa/clause.ts';
 import type { Decoder } from '../isa/decoder.ts';
 import { useHostFloat } from './float/module.ts';
+import { FREQUENT_WORDS } from './frequent.ts';
 import { type GuestMemory, PAGE_BYTES } from './memory.ts';
 import type { HostPhases } from './phases.ts';
 import {
@@ -26,8 +27,9 @@ import {
   REGIONS_MAX,
 } from './records.ts';
 import { Regions } from './region/regions.ts';
-import { LEFT_BUDGET, LEFT_FETCH, runLoopModule } from './runloop.ts';
+import { LEFT_BUDGET, LEFT_FETCH } from './runloop.ts';
 import { Shapes } from './shapes.ts';
+import { sharedModule } from './shared.ts';
 import { EngineStops, type StopPlaces } from './stops.ts';
 import { inRange, type VaRange } from './tlb.ts';
 
@@ -64,6 +66,8 @@ export interface EngineOptions {
    * False: every step through the interpreter's handlers, no compiled regions. Default true. The steps are the same.
    */
   readonly regions?: boolean;
+  /** Words whose shapes are built into the run loop; by default those that run most. The steps are the same. */
+  readonly frequent?: readonly number[];
 }
 
 /** Most instructions decoded at once. */
@@ -116,8 +120,7 @@ export class Interpreter {
       table: this.table,
       imports: this.imports,
     });
-    const loop = new WebAssembly.Instance(new WebAssembly.Module(runLoopModule() as BufferSource), this.imports)
-      .exports;
+    const loop = new WebAssembly.Instance(new WebAssembly.Module(sharedModule() as BufferSource), this.imports).exports;
     env.fallback = loop.fallback as WebAssembly.ImportValue;
     env.flags = loop.flags as WebAssembly.ImportValue;
     env.load = loop.load as WebAssembly.ImportValue;
@@ -136,7 +139,8 @@ export class Interpreter {
     });
     this.table.set(HANDLER_UNDECODED, loop.undecoded);
     this.table.set(HANDLER_PAGE_END, loop.pageEnd);
-    this.runExport = loop.run as (cpu: number) => number;
+    const dispatch = this.shapes.builtIn(options.frequent ?? FREQUENT_WORDS);
+    this.runExport = new WebAssembly.Instance(dispatch, this.imports).exports.run as (cpu: number) => number;
     this.memory.observer = {
       codeChanged: (page, offset, size, all) => this.codeChanged(page, offset, size, all),
       // Whether the running page is still mapped must not depend on where grants end.

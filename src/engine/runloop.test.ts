@@ -3,6 +3,7 @@ import { EXEC_TLB_BASE, EXEC_TLB_ENTRIES, PE_DERIVED, PE_STATE } from '../arch/p
 import { HANDLER_TYPE } from './emit.ts';
 import { HANDLER_PAGE_END, HANDLER_UNDECODED, HANDLERS_MAX, RECORD_PAGE_USED, REGIONS_MAX } from './records.ts';
 import { LEFT_BUDGET, LEFT_DECODE, LEFT_FETCH, runLoopModule } from './runloop.ts';
+import { sharedModule } from './shared.ts';
 import { ModuleWriter } from './wasm/binary.ts';
 import { CodeWriter } from './wasm/code.ts';
 import { OP } from './wasm/opcodes.ts';
@@ -36,8 +37,8 @@ function instance(bytes: Uint8Array): Record<string, WebAssembly.ExportValue> {
   return new WebAssembly.Instance(module, { env }).exports;
 }
 
-const loop = instance(runLoopModule());
-const run = loop.run as (cpu: number) => number;
+const loop = instance(sharedModule());
+const run = instance(runLoopModule([])).run as (cpu: number) => number;
 const made = instance(handlers());
 for (const [slot, handler] of [
   [HANDLER_UNDECODED, loop.undecoded],

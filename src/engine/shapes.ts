@@ -7,6 +7,7 @@ import { extractFields, type FieldValues } from '../isa/encoding.ts';
 import { HANDLER_TYPE, HandlerEmitter, type ShapeLayout } from './emit.ts';
 import type { GuestMemory } from './memory.ts';
 import { HANDLERS_MAX, RECORD_IMM, RECORD_REGS } from './records.ts';
+import { runLoopModule } from './runloop.ts';
 import { ModuleWriter } from './wasm/binary.ts';
 
 /** What the shapes need of the engine. */
@@ -23,6 +24,8 @@ export interface ShapeHost {
 /** A clause with the values of its static fields: what one handler stands for. */
 export interface Shape {
   readonly clause: Clause;
+  /** Bits of its words that tell it from the clause's other shapes. */
+  readonly key: number;
   readonly layout: ShapeLayout;
   readonly fragment: Fragment;
   /** For each register field of the record: number 31 means SP. */
@@ -98,11 +101,7 @@ export class Shapes {
    */
   decode(record: number, word: number, stop: boolean): Shape {
     const clause = this.host.decoder().find(word) ?? this.host.unallocated;
-    let plan = this.plans.get(clause);
-    if (!plan) {
-      plan = planOf(clause);
-      this.plans.set(clause, plan);
-    }
+    const plan = this.planFor(clause);
     const shape = this.shapeOf(clause, plan, word, stop);
     const { view, u8 } = this.host.memory;
     // With it goes the count of arrivals behind it: what is decoded anew begins to count anew.
@@ -114,6 +113,15 @@ export class Shapes {
     }
     if (plan.immediates.length > 0) this.immediates(record + RECORD_IMM, plan, extractFields(clause.encoding, word));
     return shape;
+  }
+
+  private planFor(clause: Clause): Plan {
+    let plan = this.plans.get(clause);
+    if (!plan) {
+      plan = planOf(clause);
+      this.plans.set(clause, plan);
+    }
+    return plan;
   }
 
   private immediates(to: number, plan: Plan, fields: FieldValues): void {
@@ -142,6 +150,7 @@ export class Shapes {
     const fragment = liftShape(clause, statics, this.host.fpCheck, stop);
     const shape: Shape = {
       clause,
+      key,
       layout: plan.layout,
       fragment,
       sp: clause.registerFields.map((name) => fragment.spFields.has(name)),
@@ -153,24 +162,68 @@ export class Shapes {
     return shape;
   }
 
+  /**
+   * Makes the shapes of words that run most, as far as the machine has their instructions; to be called first.
+   *
+   * @returns the module of a run loop that they are built into
+   */
+  builtIn(words: readonly number[]): WebAssembly.Module {
+    const decoder = this.host.decoder();
+    let made = BUILT_IN.get(decoder);
+    if (made?.words !== words) {
+      made = this.makeBuiltIn(words);
+      BUILT_IN.set(decoder, made);
+    }
+    for (const shape of made.shapes) this.planFor(shape.clause).shapes.set(shape.key, shape);
+    this.next = HANDLER_FIRST + made.shapes.length;
+    this.install(made.shapes, made.handlers);
+    return made.dispatch;
+  }
+  private makeBuiltIn(words: readonly number[]): BuiltInCode {
+    for (const word of words) {
+      const clause = this.host.decoder().find(word);
+      if (clause) this.shapeOf(clause, this.planFor(clause), word, false);
+    }
+    const shapes = this.fresh;
+    this.fresh = [];
+    const dispatch = new WebAssembly.Module(runLoopModule(shapes) as BufferSource);
+    return { words, shapes, dispatch, handlers: handlersOf(shapes) };
+  }
+
   /** Makes the handlers of the shapes that are new. */
   compileFresh(): void {
     if (this.fresh.length === 0) return;
     const shapes = this.fresh;
     this.fresh = [];
-    const module = new ModuleWriter();
-    const bodies = shapes.map((s) => {
-      try {
-        return new HandlerEmitter(module, s.layout, s.fragment).emit();
-      } catch (e) {
-        throw new Error(`${s.clause.name}: ${(e as Error).message}`);
-      }
-    });
-    shapes.forEach((s, i) => {
-      module.func(`h${s.handler}`, HANDLER_TYPE, bodies[i]!);
-    });
-    const compiled = new WebAssembly.Module(module.finish() as BufferSource);
-    const { exports } = new WebAssembly.Instance(compiled, this.host.imports);
-    for (const s of shapes) this.host.table.set(s.handler, exports[`h${s.handler}`]);
+    this.install(shapes, handlersOf(shapes));
   }
+  private install(shapes: readonly Shape[], handlers: WebAssembly.Module): void {
+    const { exports } = new WebAssembly.Instance(handlers, this.host.imports);
+    for (const { handler } of shapes) this.host.table.set(handler, exports[`h${handler}`]);
+  }
+}
+
+/** What machines with the same decoder share: the shapes that are built into their run loops, and the code. */
+interface BuiltInCode {
+  readonly words: readonly number[];
+  readonly shapes: readonly Shape[];
+  readonly dispatch: WebAssembly.Module;
+  readonly handlers: WebAssembly.Module;
+}
+const BUILT_IN = new WeakMap<Decoder, BuiltInCode>();
+
+/** The module with a handler for each shape. */
+function handlersOf(shapes: readonly Shape[]): WebAssembly.Module {
+  const module = new ModuleWriter();
+  const bodies = shapes.map((s) => {
+    try {
+      return new HandlerEmitter(module, s.layout, s.fragment).emit();
+    } catch (e) {
+      throw new Error(`${s.clause.name}: ${(e as Error).message}`);
+    }
+  });
+  shapes.forEach((s, i) => {
+    module.func(`h${s.handler}`, HANDLER_TYPE, bodies[i]!);
+  });
+  return new WebAssembly.Module(module.finish() as BufferSource);
 }

@@ -1,4 +1,5 @@
 /** Parts of a machine that follow from its options: engine, interrupt controller, where a kernel is put. */
+import type { FeatureName } from '../arch/features.ts';
 import { PE_STRIDE_BYTES } from '../arch/pestate.ts';
 import type { Pe } from '../cpu/pe.ts';
 import type { Gic } from '../devices/gic.ts';
@@ -23,15 +24,27 @@ import { rasContribution } from './ras.ts';
 import { DUE_MAX_NS } from './timer-events.ts';
 import { watchdogSignal } from './watchdog.ts';
 
+/** Decoders by the clauses and features that they are of: machines of one profile share theirs, and what hangs on it. */
+const DECODERS = new Map<string, Decoder>();
+
+function decoderOf(features: ReadonlySet<FeatureName>, movesHelped: boolean): Decoder {
+  const key = `${movesHelped}:${[...features].sort().join()}`;
+  let decoder = DECODERS.get(key);
+  if (!decoder) {
+    decoder = new Decoder(movesHelped ? A64_MOVES_HELPED : A64, features);
+    DECODERS.set(key, decoder);
+  }
+  return decoder;
+}
+
 /** Makes the engine that runs the PEs. */
 export function buildEngine(options: CheckedOptions, pes: readonly Pe[], memory: GuestMemory): Interpreter {
   const of = (cpu: number): Pe => pes[cpu / PE_STRIDE_BYTES]!;
   const { features } = options.profile;
-  let helped: Decoder | undefined;
   return new Interpreter({
     memory,
-    decoder: new Decoder(A64, features),
-    movesHelped: () => (helped ??= new Decoder(A64_MOVES_HELPED, features)),
+    decoder: decoderOf(features, false),
+    movesHelped: () => decoderOf(features, true),
     unallocated: UNALLOCATED,
     fpCheck,
     regions: options.engine !== 'interpreter',

@@ -1,4 +1,4 @@
-import { DATA_TLB_BASE, PE_DERIVED, PE_STATE } from '../../src/arch/pestate.ts';
+import { DATA_TLB_BASE, DATA_TLB_BYTES, PE_DERIVED, PE_STATE } from '../../src/arch/pestate.ts';
 import { type EngineHost, Interpreter } from '../../src/engine/interpreter.ts';
 import { GuestMemory } from '../../src/engine/memory.ts';
 import { Oracle } from '../../src/engine/oracle.ts';
@@ -39,6 +39,7 @@ export class FlatMachine implements EngineHost {
    * Loads and stores outside [dataFromVa, dataToVa) fault; by default all RAM is data.
    *
    * @param regions - whether hot code is compiled
+   * @param frequent - words whose shapes are built into the run loop, by default those that run most
    */
   constructor(
     ramBytes = 1 << 20,
@@ -46,6 +47,7 @@ export class FlatMachine implements EngineHost {
     dataToVa = ramBytes,
     clauses: readonly Clause[] = A64,
     regions = true,
+    frequent?: readonly number[],
   ) {
     this.dataFromVa = BigInt(dataFromVa);
     this.dataToVa = BigInt(dataToVa);
@@ -60,6 +62,7 @@ export class FlatMachine implements EngineHost {
       fpCheck,
       host: this,
       regions,
+      ...(frequent && { frequent }),
     });
     this.oracle = new Oracle(this.memory.memory, this, 0);
     view.setBigUint64(PE_DERIVED.contextLow.offset, 1n, true);
@@ -153,6 +156,6 @@ export class FlatMachine implements EngineHost {
   }
   /** Drops what the data TLB knows. */
   flush(): void {
-    this.memory.u8.fill(0, DATA_TLB_BASE, DATA_TLB_BASE + 0x1_0000);
+    this.memory.u8.fill(0, DATA_TLB_BASE, DATA_TLB_BASE + DATA_TLB_BYTES);
   }
 }

@@ -11,7 +11,7 @@ import {
 import type { ModuleWriter, ValType } from '../wasm/binary.ts';
 import type { CodeWriter } from '../wasm/code.ts';
 import { OP } from '../wasm/opcodes.ts';
-import { CPU, type Emission, IP } from './emission.ts';
+import { CPU, diverted, type Emission, IP } from './emission.ts';
 import { emitInline } from './inline.ts';
 import { pushPc } from './registers.ts';
 
@@ -30,8 +30,10 @@ function branch(e: Emission, target: IrNode): void {
   c.get(IP).i32(-RECORD_PAGE_BYTES).op(OP.i32_and).get(offset).op(OP.i32_wrap_i64).i32(2).op(OP.i32_shl, OP.i32_add);
   c.set(next);
   countArrival(e, next);
-  c.get(next).op(OP.return).end();
-  c.get(CPU).get(to).mem(OP.i64_store, PE_STATE.PC.offset).i32(0).op(OP.return);
+  goOn(e, next);
+  c.end();
+  c.get(CPU).get(to).mem(OP.i64_store, PE_STATE.PC.offset);
+  lookUp(e);
 }
 
 /** PC := address of this instruction + offset. Within the page the handler answers the record itself. */
@@ -42,10 +44,23 @@ function branchRelative(e: Emission, offset: IrNode): void {
   c.tee(off).op(OP.i32_wrap_i64).i32(2).op(OP.i32_shl).get(IP).op(OP.i32_add).tee(next);
   c.get(IP).i32(-RECORD_PAGE_BYTES).op(OP.i32_and, OP.i32_sub).i32(RECORD_PAGE_USED).op(OP.i32_lt_u).if();
   countArrival(e, next);
-  c.get(next).op(OP.return).end();
+  goOn(e, next);
+  c.end();
   c.get(CPU);
   pushPc(e);
-  c.get(off).op(OP.i64_add).mem(OP.i64_store, PE_STATE.PC.offset).i32(0).op(OP.return);
+  c.get(off).op(OP.i64_add).mem(OP.i64_store, PE_STATE.PC.offset);
+  lookUp(e);
+}
+
+/** Ends the instruction: control goes on at the record in a local. */
+function goOn(e: Emission, record: number): void {
+  if (e.goOn) e.goOn(record);
+  else e.code.get(record).op(OP.return);
+}
+/** Ends the instruction: control goes on at PC, which was stored. */
+function lookUp(e: Emission): void {
+  if (e.lookUp) e.lookUp();
+  else e.code.i32(0).op(OP.return);
 }
 
 /** Counts that control came to a record by a branch; the host hears of every `HOT_COUNT`th. Regions do not count. */
@@ -83,8 +98,9 @@ function conditional(e: Emission, node: IrNode & { readonly op: 'if' }): void {
 }
 
 /** The handler ends here; the mark a helper left is taken back. */
-function leave({ code }: Emission): void {
-  code.get(CPU).i32(0).mem(OP.i32_store, PE_DERIVED.diverted.offset).i32(0).op(OP.return);
+function leave(e: Emission): void {
+  e.code.get(CPU).i32(0).mem(OP.i32_store, PE_DERIVED.diverted.offset);
+  diverted(e);
 }
 
 function call(e: Emission, helper: HelperSignature, args: readonly IrNode[]): void {

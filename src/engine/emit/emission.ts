@@ -2,6 +2,7 @@ import type { ImmType } from '../../ir/builder.ts';
 import type { Block, Fragment, IrNode } from '../../ir/types.ts';
 import type { ModuleWriter } from '../wasm/binary.ts';
 import type { CodeWriter } from '../wasm/code.ts';
+import { OP } from '../wasm/opcodes.ts';
 
 /** Local of a handler that holds the address of the PE's block. */
 export const CPU = 0;
@@ -41,6 +42,12 @@ export interface Emission {
   observed?(): void;
   /** After such a call went on: what it may have changed is taken back. */
   resumed?(): void;
+  /** Goes on at the record in a local, where that is not what the function answers. */
+  goOn?(record: number): void;
+  /** Has PC looked up, which was stored, where that is not what the function answers. */
+  lookUp?(): void;
+  /** The same after a call that made PC another one. */
+  diverted?(): void;
   /** Leaves the address of the instruction on the stack, where there is a cheaper way than by the record. */
   pc?(): void;
   /** Leaves the translation context of a VA (local) on the stack, where there is a cheaper way than from the block. */
@@ -52,4 +59,10 @@ export interface Emission {
    * from the start; undefined where that would repeat an effect.
    */
   giveUp?(): (() => void) | undefined;
+}
+
+/** Ends the instruction after a call that made PC another one. */
+export function diverted(e: Emission): void {
+  if (e.diverted) e.diverted();
+  else e.code.i32(0).op(OP.return);
 }

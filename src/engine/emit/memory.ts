@@ -3,7 +3,7 @@ import type { IrNode, MemAccess } from '../../ir/types.ts';
 import type { FuncType, ValType } from '../wasm/binary.ts';
 import { CodeWriter } from '../wasm/code.ts';
 import { OP } from '../wasm/opcodes.ts';
-import { CPU, type Emission, IP } from './emission.ts';
+import { CPU, diverted, type Emission, IP } from './emission.ts';
 
 /** Slow memory access: (PE block, record, access word) to non-zero when an exception was taken. */
 export const SLOW_TYPE: FuncType = { params: ['i32', 'i32', 'i32'], results: ['i32'] };
@@ -152,7 +152,9 @@ function slow(e: Emission, va: number, word: number, write: boolean): void {
     .get(IP)
     .i32(word)
     .call(e.module.importFunc(write ? 'slowStore' : 'slowLoad', SLOW_TYPE));
-  c.if().i32(0).op(OP.return).end();
+  c.if();
+  diverted(e);
+  c.end();
   e.resumed?.();
 }
 

@@ -59,6 +59,13 @@ export class RegionCode extends CodeWriter {
     this.out.u32(this.depth - label);
     return this;
   }
+  /** Branches to the label that the i32 on the stack selects, or to `other`. */
+  brTable(labels: readonly number[], other: number): this {
+    this.op(OP.br_table);
+    this.out.u32(labels.length);
+    for (const label of [...labels, other]) this.out.u32(this.depth - label);
+    return this;
+  }
   /** Branches to a label that `open` returned. */
   br(label: number): this {
     this.op(OP.br);

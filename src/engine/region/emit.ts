@@ -3,7 +3,7 @@ import { countArrival } from '../emit/control.ts';
 import { CPU, IP } from '../emit/emission.ts';
 import { HANDLER_TYPE } from '../emit.ts';
 import { RECORD_BYTES } from '../records.ts';
-import { ACCESS_TYPE, FLAGS_STORED, HOST_FLOAT_TYPE } from '../runloop.ts';
+import { ACCESS_TYPE, FLAGS_STORED, HOST_FLOAT_TYPE } from '../shared.ts';
 import type { ModuleWriter } from '../wasm/binary.ts';
 import { OP } from '../wasm/opcodes.ts';
 import { RegionCode } from './code.ts';

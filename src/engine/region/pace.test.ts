@@ -19,14 +19,14 @@ describe('the pace of compiling', () => {
   });
 
   it('makes code run longer first while more was compiled than the steps pay for', () => {
-    expect(reports(spent(), 16)).toBe(4);
+    expect(reports(spent(), 16)).toBe(8);
   });
 
   it('counts each record for itself, and anew once it was compiled', () => {
     const pace = spent();
-    for (let n = 0; n < 3; n++) expect([pace.arrived(16), pace.arrived(32)]).toEqual([false, false]);
+    for (let n = 0; n < 7; n++) expect([pace.arrived(16), pace.arrived(32)]).toEqual([false, false]);
     expect(pace.arrived(16)).toBe(true);
-    expect(reports(pace, 16)).toBe(4);
+    expect(reports(pace, 16)).toBe(8);
     expect(reports(pace, 32)).toBe(1);
   });
 
@@ -42,13 +42,13 @@ describe('the pace of compiling', () => {
     const pace = new Pace();
     pace.took(1e15);
     pace.compiled(10_000);
-    expect(reports(pace, 16)).toBe(4);
+    expect(reports(pace, 16)).toBe(8);
   });
 
   it('forgets what was reported of records that are used for something else', () => {
     const pace = spent();
-    for (let n = 0; n < 3; n++) pace.arrived(16);
+    for (let n = 0; n < 7; n++) pace.arrived(16);
     pace.forget();
-    expect(reports(pace, 16)).toBe(4);
+    expect(reports(pace, 16)).toBe(8);
   });
 });

@@ -5,7 +5,7 @@ const ALLOWANCE_MAX = 8000;
 /** Steps that pay for an instruction in a region. */
 const STEPS_PER_INSTRUCTION = 100_000;
 /** Reports of `HOT_COUNT` arrivals after which a record no longer waits. */
-const REPORTS_MAX = 4;
+const REPORTS_MAX = 8;
 
 /**
  * Decides when what is hot is compiled.
