@@ -1,14 +1,16 @@
 /** One campaign of `unmaskable explore`: the start, the workers, the journal, progress, and what was found. */
 import { ScheduleRuns, stepsOfPoint } from '../explore/explore.ts';
 import { Explorer } from '../explore/explorer.ts';
+import { handRun, receivedUnit, type SentUnit } from '../explore/handed.ts';
 import { pointsOf, shardOf } from '../explore/plan.ts';
 import { headOf, isFailure, reportOf, type UnitResult } from '../explore/report.ts';
 import type { ScheduleCoverage } from '../explore/schedules.ts';
 import { type Timeline, timelineOf } from '../explore/timeline.ts';
 import type { CaseResult } from '../explore/types.ts';
+import { knownRun } from '../explore/window.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { MachineOptions } from '../machine/options.ts';
-import { saveSnapshot } from '../machine/snapshot-file/files.ts';
+import { type HandedMachine, handOver } from '../machine/snapshot-file/handed.ts';
 import { messageOf, UsageError } from './errors.ts';
 import {
   checkFree,
@@ -21,16 +23,16 @@ import {
   readJournal,
 } from './explore-journal.ts';
 import { type FullReport, REPORT_FORMAT } from './explore-output.ts';
-import { runPool } from './explore-pool.ts';
+import { Pool, Worth } from './explore-pool.ts';
 import { Progress } from './explore-progress.ts';
+import { PointQueue, queueMemory } from './explore-queue.ts';
 import { openScenario, type Scenario, type ScenarioChoice } from './explore-scenario.ts';
 import type { Host } from './host.ts';
 
 /** Kinds of failure that are drawn. */
 const TIMELINES_MAX = 40;
-/** Time between two looks at signals. */
+/** Time between two looks at signals, and at what other threads found. */
 const BREATHE_MS = 50;
-
 /** How a campaign is run. */
 export interface CampaignOptions {
   readonly scenario: ScenarioChoice;
@@ -40,6 +42,8 @@ export interface CampaignOptions {
   readonly resume: boolean;
   readonly engine: MachineOptions['engine'];
   readonly quiet: boolean;
+  /** Time that what is left has to take, for other threads to be started; default `THREADS_WORTH_MS`. */
+  readonly threadsWorthMs?: number;
 }
 
 /** What came of it. */
@@ -62,14 +66,17 @@ export interface Started {
   readonly digest: string;
 }
 
-/** Makes the machine of a scenario, takes it to the start and makes the undisturbed run. */
+/**
+ * Makes the machine of a scenario, takes it to the start and makes the undisturbed run.
+ *
+ * @param say - is told what is being done
+ */
 export async function startScenario(
-  choice: ScenarioChoice,
+  scenario: Scenario,
   host: Host,
   engine: MachineOptions['engine'],
   say: (text: string) => void = () => {},
-): Promise<Started & { readonly save: () => Promise<Uint8Array> }> {
-  const scenario = await openScenario(choice, host);
+): Promise<Started & { readonly hand: () => HandedMachine }> {
   const machine = await scenario.create(engine);
   const symbols = scenario.symbols(machine);
   say('to the start ...');
@@ -78,7 +85,7 @@ export async function startScenario(
   const snapshot = machine.snapshot();
   say('the undisturbed run ...');
   const explorer = new Explorer(machine, scenario.options(machine, symbols), symbols);
-  return { scenario, machine, explorer, digest, save: () => saveSnapshot(machine, snapshot, host.codec) };
+  return { scenario, machine, explorer, digest, hand: () => handOver(machine, snapshot, host.codec) };
 }
 
 function resumed(options: CampaignOptions, head: JournalHead, host: Host): Journal | undefined {
@@ -158,22 +165,44 @@ class Running {
       if (!(await this.#goesOn())) return false;
     }
   }
-  async points(left: readonly number[], options: CampaignOptions, save: () => Promise<Uint8Array>): Promise<void> {
-    if (options.workers === 1 || left.length <= 1) {
-      for (const point of left) if (!(await this.#point(point))) return;
-      return;
+  /**
+   * Boundaries: on this thread, and on others as soon as they are worth it.
+   *
+   * @throws UsageError for a mistake in the scenario that another thread found; Error when one fails otherwise
+   */
+  async points(left: readonly number[], options: CampaignOptions, hand: () => HandedMachine): Promise<void> {
+    const { scenario, engine, workers, threadsWorthMs } = options;
+    const memory = queueMemory(left, workers);
+    const queue = new PointQueue(memory);
+    const worth = new Worth(this.#host.nowMs(), threadsWorthMs);
+    let pool: Pool | undefined;
+    this.#stop = () => {
+      queue.stop();
+      pool?.wake();
+    };
+    const start = (): void => {
+      const run = handRun(knownRun(this.#explorer.baseline, this.#explorer.watch));
+      const work = { machine: hand(), run, queue: memory };
+      const threads = Math.min(workers - 1, queue.left);
+      pool = new Pool({ scenario, engine, work }, threads, (units) => this.#received(units));
+    };
+    let tried = 0;
+    try {
+      for (let batch = queue.take(); batch.length > 0; batch = queue.take())
+        for (const point of batch) {
+          if (workers > 1 && !pool && worth.look(this.#host.nowMs(), tried, left.length - tried)) start();
+          if (!(await this.#point(point))) return queue.stop();
+          if (pool?.failure) throw pool.failure;
+          tried++;
+        }
+      await pool?.finished(queue);
+    } finally {
+      await pool?.close();
     }
-    const start = { scenario: options.scenario, start: await save(), engine: options.engine };
-    await runPool({
-      workers: options.workers,
-      start,
-      boundaries: this.#explorer.baseline.points.length,
-      points: left,
-      onUnit: (unit) => this.#note(unit),
-      onStop: (stop) => {
-        this.#stop = stop;
-      },
-    });
+  }
+  #received(units: readonly SentUnit[]): void {
+    for (const unit of units) if (!this.stopped) this.#note(receivedUnit(this.#explorer, unit));
+    if (this.stopped) this.#stop();
   }
   /** Schedules are few, and what one run finds out makes the next ones: they stay in this thread. */
   async schedulesToo(): Promise<void> {
@@ -199,9 +228,10 @@ class Running {
 /** Runs a campaign. @throws UsageError for a scenario or journal that cannot be used */
 export async function runCampaign(options: CampaignOptions, host: Host): Promise<CampaignResult> {
   if (options.journal !== undefined && !options.resume) checkFree(host, options.journal);
+  const scenario = await openScenario(options.scenario, host);
   const progress = new Progress(host, options.quiet);
-  const started = await startScenario(options.scenario, host, options.engine, (text) => progress.say(text));
-  const { scenario, explorer, digest, save } = started;
+  const started = await startScenario(scenario, host, options.engine, (text) => progress.say(text));
+  const { explorer, digest, hand } = started;
   const all = explorer.events.length > 0 ? pointsOf(explorer) : [];
   const { shard } = options;
   const points = shard ? shardOf(all, shard.index, shard.of) : all;
@@ -224,7 +254,7 @@ export async function runCampaign(options: CampaignOptions, host: Host): Promise
   const done = new Set(running.units.map(({ point }) => point.index));
   const left = points.filter((point) => !done.has(point));
   progress.begin(left.length);
-  await running.points(left, options, save);
+  await running.points(left, options, hand);
   await running.schedulesToo();
   running.end();
   progress.end();

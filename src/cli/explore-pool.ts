@@ -1,90 +1,142 @@
-/** Boundaries spread over worker threads, a few at a time. */
+/** Threads that try boundaries beside the one that started the campaign. */
 import { Worker } from 'node:worker_threads';
-import type { UnitResult } from '../explore/report.ts';
+import type { HandedRun, SentUnit } from '../explore/handed.ts';
+import type { HandedMachine } from '../machine/snapshot-file/handed.ts';
 import { UsageError } from './errors.ts';
+import type { PointQueue, QueueMemory } from './explore-queue.ts';
 import type { ScenarioChoice } from './explore-scenario.ts';
 
-/** Boundaries that a worker gets at once: neighbours, so that it comes from one to the next by a few steps. */
-const BATCH_POINTS = 32;
+/**
+ * Time that what is left would take one thread, from which on others are started. One takes a second or two until it is
+ * as fast as the first: it makes its machine, and the JavaScript engine compiles for each thread what all of them run.
+ */
+export const THREADS_WORTH_MS = 5000;
+/** Time in which the first thread itself gets as fast as that; before, there has to be more left. */
+const WARM_MS = 1000;
+/** Time over which the speed is taken, and how many speeds are kept: the best counts, since hosts are busy at times. */
+const SPEED_MS = 50;
+const SPEEDS = 6;
 
-/** What a worker is started with. */
+/** Says when other threads are worth their start. */
+export class Worth {
+  readonly #beganMs: number;
+  readonly #worthMs: number;
+  #countedMs: number;
+  #counted = 0;
+  /** Time that a boundary took, in the last while. */
+  readonly #eachMs: number[] = [];
+
+  /** @param worthMs - 0: they are at once */
+  constructor(nowMs: number, worthMs: number = THREADS_WORTH_MS) {
+    this.#beganMs = nowMs;
+    this.#countedMs = nowMs;
+    this.#worthMs = worthMs;
+  }
+
+  /** Whether they are, when one thread has tried some boundaries until now and others are left. */
+  look(nowMs: number, tried: number, left: number): boolean {
+    if (this.#worthMs === 0) return true;
+    if (nowMs - this.#countedMs < SPEED_MS) return false;
+    this.#eachMs.push((nowMs - this.#countedMs) / Math.max(tried - this.#counted, 1));
+    if (this.#eachMs.length > SPEEDS) this.#eachMs.shift();
+    const leftMs = Math.min(...this.#eachMs) * left;
+    this.#countedMs = nowMs;
+    this.#counted = tried;
+    return leftMs * Math.min((nowMs - this.#beganMs) / WARM_MS, 1) ** 2 >= this.#worthMs;
+  }
+}
+
+/** What a thread is started with. */
 export interface WorkerStart {
   readonly scenario: ScenarioChoice;
-  /** The machine at the start, as the file of a snapshot. */
-  readonly start: Uint8Array;
   readonly engine: string | undefined;
+  readonly work: PoolWork;
 }
-/** What a worker is told. */
-export interface ToWorker {
-  readonly points: readonly number[];
+/** The same for one of them. */
+export interface ThreadStart extends WorkerStart {
+  /** Its number, from 0. */
+  readonly thread: number;
 }
-/** What a worker tells. */
+/** What there is to do, the same for all threads. */
+export interface PoolWork {
+  /** The machine at the start. */
+  readonly machine: HandedMachine;
+  readonly run: HandedRun;
+  readonly queue: QueueMemory;
+}
+/** What a thread tells. */
 export interface FromWorker {
-  /** Its machine is at the start and its window has so many boundaries. */
-  readonly ready?: number;
-  readonly unit?: UnitResult;
+  readonly units?: readonly SentUnit[];
   /** It has nothing left to do. */
-  readonly more?: true;
+  readonly done?: true;
   /** It cannot go on: why, and where. */
   readonly failed?: string;
   /** That is a mistake of the user's, in these words; otherwise of ours. */
   readonly mistake?: string | undefined;
 }
 
-/** How work is spread. */
-export interface PoolOptions {
-  readonly workers: number;
-  readonly start: WorkerStart;
-  /** Boundaries that the window has; a worker that finds another number is wrong. */
-  readonly boundaries: number;
-  readonly points: readonly number[];
-  /** False ends it. */
-  readonly onUnit: (unit: UnitResult) => boolean;
-  /** Calls its argument when everything is to stop. */
-  readonly onStop: (stop: () => void) => void;
-}
+/** The threads of one campaign. Whoever makes one has to close it. */
+export class Pool {
+  readonly #threads: { readonly worker: Worker; done: boolean }[];
+  #onUnits: (units: readonly SentUnit[]) => void;
+  #changed: () => void = () => {};
+  /** Why the campaign cannot go on: a UsageError for a mistake in the scenario. */
+  failure: Error | undefined;
 
-/**
- * Tries points on worker threads. Units come in whatever order; what they say is the same in each.
- *
- * @throws UsageError for a mistake in the scenario; Error when a worker fails otherwise
- */
-export function runPool({ workers, start, boundaries, points, onUnit, onStop }: PoolOptions): Promise<void> {
-  const queue: number[][] = [];
-  for (let at = 0; at < points.length; at += BATCH_POINTS) queue.push(points.slice(at, at + BATCH_POINTS));
-  const source = new URL(`./explore-worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
-  const running = new Set<Worker>();
-  return new Promise((resolve, reject) => {
-    let over = false;
-    const end = (error?: unknown): void => {
-      if (over) return;
-      over = true;
-      const ended = [...running].map((worker) => worker.terminate());
-      void Promise.all(ended).then(() => (error === undefined ? resolve() : reject(error as Error)));
-    };
-    const next = (worker: Worker): void => {
-      const batch = queue.shift();
-      if (batch) worker.postMessage({ points: batch } satisfies ToWorker);
-      else {
-        running.delete(worker);
-        void worker.terminate();
-        if (running.size === 0) end();
-      }
-    };
-    onStop(() => end());
-    for (let n = 0; n < Math.min(workers, Math.max(queue.length, 1)); n++) {
-      const worker = new Worker(source, { workerData: start, stdout: false });
-      running.add(worker);
-      worker.on('message', ({ ready, unit, more, failed, mistake }: FromWorker) => {
-        if (over) return;
-        if (mistake !== undefined) end(new UsageError('E_SCENARIO', mistake));
-        else if (failed !== undefined) end(new Error(`worker ${n}: ${failed}`));
-        else if (ready !== undefined && ready !== boundaries)
-          end(new Error(`worker ${n}: its window has ${ready} boundaries and not ${boundaries}`));
-        else if (unit && !onUnit(unit)) end();
-        else if (more || ready !== undefined) next(worker);
+  /**
+   * Starts threads.
+   *
+   * @param onUnits - hears of what they find, in whatever order
+   */
+  constructor(start: WorkerStart, threads: number, onUnits: (units: readonly SentUnit[]) => void) {
+    this.#onUnits = onUnits;
+    const source = new URL(`./explore-worker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+    this.#threads = Array.from({ length: threads }, (_, n) => {
+      const workerData = { ...start, thread: n } satisfies ThreadStart;
+      const worker = new Worker(source, { workerData, stdout: false });
+      worker.on('message', (message: FromWorker) => this.#heard(n, message));
+      worker.on('error', (error) => this.#fail(error instanceof Error ? error : new Error(String(error))));
+      return { worker, done: false };
+    });
+  }
+
+  #heard(n: number, { units, done, failed, mistake }: FromWorker): void {
+    if (units) this.#onUnits(units);
+    if (mistake !== undefined) this.#fail(new UsageError('E_SCENARIO', mistake));
+    else if (failed !== undefined) this.#fail(new Error(`worker ${n}: ${failed}`));
+    const thread = this.#threads[n];
+    if (!done || !thread) return;
+    thread.done = true;
+    this.#changed();
+  }
+  #fail(error: Error): void {
+    this.failure ??= error;
+    this.#changed();
+  }
+
+  /**
+   * When nothing is left to be taken: waits for the threads that have taken something.
+   *
+   * @throws what `failure` is
+   */
+  async finished(queue: PointQueue): Promise<void> {
+    const over = (): boolean =>
+      this.failure !== undefined || queue.stopped || this.#threads.every(({ done }, n) => done || !queue.hasBegun(n));
+    while (!over())
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve;
       });
-      worker.on('error', end);
-    }
-  });
+    if (this.failure) throw this.failure;
+  }
+
+  /** Whoever waits looks again. */
+  wake(): void {
+    this.#changed();
+  }
+
+  /** Ends the threads, whatever they do; nothing is heard of them any more. */
+  async close(): Promise<void> {
+    this.#onUnits = () => {};
+    await Promise.all(this.#threads.splice(0).map(({ worker }) => worker.terminate()));
+  }
 }

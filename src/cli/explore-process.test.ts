@@ -38,6 +38,28 @@ export default {
 };
 `;
 
+/** Second events make it long enough that a thread comes up before everything is done. */
+const LONG = `${SCENARIO.replace("['sdei:0']", "['sdei:0', 'sdei:0']")}\npairs: { inside: true, afterSteps: 60 }\n`;
+const CHECKOUT = new URL('../../', import.meta.url);
+/** A campaign whose threads are started at once, by modules of this checkout: SCENARIO REPORT JOURNAL. */
+const THREADS = `
+import { writeFileSync } from 'node:fs';
+import { importTypeScript } from '${new URL('scripts/transpile.mjs', CHECKOUT).href}';
+const load = (name) => importTypeScript('src/cli/' + name + '.ts');
+const [path, report, journal] = process.argv.slice(2);
+const { runCampaign } = await load('explore-campaign');
+const { jsonReport } = await load('explore-output');
+const host = (await load('node-host')).createNodeHost();
+const options = { scenario: { path }, workers: 2, journal, resume: false, quiet: true, threadsWorthMs: 0 };
+try {
+  const { full, interrupted } = await runCampaign(options, host);
+  writeFileSync(report, jsonReport(full));
+  console.log(interrupted ? 'interrupted' : 'done');
+} catch (error) {
+  console.log(error.message);
+}
+`;
+
 let folder = '';
 const file = (name: string): string => join(folder, name);
 const explore = (...args: string[]) => spawnSync(process.execPath, [COMMAND, 'explore', ...args], { encoding: 'utf8' });
@@ -49,14 +71,58 @@ describe.skipIf(!BUILT)('explore in several processes and threads (needs dist/)'
     folder = mkdtempSync(join(tmpdir(), 'unmaskable-explore-'));
     writeFileSync(file('Image'), LOST_UPDATE);
     writeFileSync(file('s.yaml'), SCENARIO);
+    writeFileSync(file('long.yaml'), LONG);
+    writeFileSync(file('threads.mjs'), THREADS);
     explore(file('s.yaml'), '--workers', '1', '--report', file('one.json'));
-  });
+    explore(file('long.yaml'), '--workers', '1', '--report', file('long-one.json'));
+  }, 60_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('two workers say what one says', () => {
     const { status } = explore(file('s.yaml'), '--workers', '2', '--report', file('two.json'));
     expect(status).toBe(1);
     expect(readFileSync(file('two.json'), 'utf8')).toBe(readFileSync(file('one.json'), 'utf8'));
+  });
+
+  /** Boundaries in a journal, in the order in which they were tried. */
+  const journaled = (name: string): number[] =>
+    readFileSync(file(name), 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('{"unit"'))
+      .map((line) => (JSON.parse(line) as { unit: { point: { index: number } } }).unit.point.index);
+
+  it('so do two threads, each of which tries some boundaries', () => {
+    const args = [file('threads.mjs'), file('long.yaml'), file('long-two.json'), file('long-journal')];
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect(stdout, stderr).toBe('done\n');
+    expect(readFileSync(file('long-two.json'), 'utf8')).toBe(readFileSync(file('long-one.json'), 'utf8'));
+    const order = journaled('long-journal');
+    const sorted = order.toSorted((a, b) => a - b);
+    expect(sorted).toEqual(Array.from({ length: 105 }, (_, n) => n));
+    expect(order).not.toEqual(sorted);
+  });
+
+  it('Ctrl-C ends two threads with what was found so far, and --resume has all of it', async () => {
+    const args = [file('threads.mjs'), file('long.yaml'), file('long-part.json'), file('long-broken')];
+    const { out } = await brokenChild('SIGINT', 30, 'long-broken', args);
+    expect(out).toBe('interrupted\n');
+    const part = found('long-part.json') as { coverage: { tried: number } };
+    expect(part.coverage.tried).toBe(journaled('long-broken').length);
+    expect(part.coverage.tried).toBeLessThan(105);
+    goOn('long-broken', file('long.yaml'));
+    expect(found('long-broken.json')).toEqual(found('long-one.json'));
+  });
+
+  it('a mistake that only another thread meets is said as one', () => {
+    const wrong = 'window: { to: { steps: 5000 } }, converge: false, events: isMainThread ? events : []';
+    const ours = (name: string): string => new URL(`.cache/transpiled/src/${name}.js`, CHECKOUT).href;
+    const text = module(`create, options: { ${wrong} }`)
+      .replace("'unmaskable'", `'${ours('index')}'`)
+      .replace("'unmaskable/hosted'", `'${ours('hosted')}'`);
+    writeFileSync(file('t.mjs'), text);
+    const args = [file('threads.mjs'), file('t.mjs'), file('none.json'), file('mistake-journal')];
+    const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect(stdout).toMatch(/^events: there is nothing to try\. .*\n$/);
   });
 
   it('parts that are merged are the whole, and a journal of something else is refused', () => {
@@ -155,7 +221,7 @@ export default { ${body} };
     ],
     ['create, options: () => nothing.here', '2', 2, /m\.mjs:9: options\(\) throws: nothing is not defined\n/],
     [
-      'create, options: { window: isMainThread ? window : { ...window, pes: [7] }, events }',
+      'create, options: { window: { ...window, pes: [7] }, events }',
       '2',
       2,
       /^unmaskable: window: there is no boundary in it\. .*\n$/,
@@ -173,8 +239,10 @@ export default { ${body} };
   });
 
   /** Ends a campaign by a signal as soon as its journal has so many lines; gives how it ended. */
-  const broken = async (signal: NodeJS.Signals, lines: number, journal: string, ...args: string[]) => {
-    const child = spawn(process.execPath, [COMMAND, 'explore', ...args, '--journal', file(journal)]);
+  const broken = (signal: NodeJS.Signals, lines: number, journal: string, ...args: string[]) =>
+    brokenChild(signal, lines, journal, [COMMAND, 'explore', ...args, '--journal', file(journal)]);
+  const brokenChild = async (signal: NodeJS.Signals, lines: number, journal: string, args: readonly string[]) => {
+    const child = spawn(process.execPath, args);
     let out = '';
     child.stdout.on('data', (text: Buffer) => {
       out += text.toString();
@@ -204,7 +272,6 @@ export default { ${body} };
 
   it.each([
     ['boundaries', 'pairs.yaml', '1'],
-    ['boundaries of two workers', 'pairs.yaml', '2'],
     ['schedules', 'schedules.mjs', '1'],
   ])('Ctrl-C ends %s with a report of what was found so far, and --resume has all of it', async (_, name, workers) => {
     writeFileSync(file('pairs.yaml'), `${SCENARIO}\npairs: { inside: true, afterSteps: 20 }\n`);

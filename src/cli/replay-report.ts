@@ -8,6 +8,7 @@ import { UsageError } from './errors.ts';
 import { startScenario } from './explore-campaign.ts';
 import { decodeJson } from './explore-json.ts';
 import { type FullReport, REPORT_FORMAT } from './explore-output.ts';
+import { openScenario } from './explore-scenario.ts';
 import type { Host } from './host.ts';
 import { readInput } from './inputs.ts';
 import { grouped } from './report.ts';
@@ -70,7 +71,7 @@ async function replayCommand(target: string, flags: ReplayFlags, host: Host): Pr
   const wanted = resultOf(full, path, which);
   const traced = parseTrace(flags);
   const choice = { path: flags.scenario ?? scenarioOf(full, path), variant: full.variant };
-  const { explorer, machine, digest } = await startScenario(choice, host, engineOf(flags));
+  const { explorer, machine, digest } = await startScenario(await openScenario(choice, host), host, engineOf(flags));
   if (digest !== full.start) {
     const advice = 'Scenario, kernel or version of unmaskable are others than those of the report.';
     host.writeErr(`unmaskable: the machine at the start is not that of the report. ${advice}\n`);

@@ -79,6 +79,17 @@ interface Choice {
   high: number;
 }
 
+/** A choice with all that it was chosen by. */
+interface Chosen {
+  readonly choice: Choice;
+  readonly regime: 1 | 2 | 3;
+  /** What else is in the name of a space. */
+  readonly mode: string;
+  /** The control registers, low half and high half of each. */
+  readonly words: readonly number[];
+  readonly generation: number;
+}
+
 /**
  * Keeps the context numbers that generated code compares TLB tags with.
  *
@@ -91,6 +102,8 @@ export class TranslationContexts {
   private readonly numbers: ContextNumbers;
   /** By Exception level and PSTATE.PAN. */
   private choices: (Choice | undefined)[] = [];
+  /** What was chosen last, in the same places: a restored state has mostly the same controls. */
+  private readonly chosen: (Chosen | undefined)[] = [];
   private generation = 0;
 
   constructor(s: PeState, numbers: ContextNumbers) {
@@ -148,13 +161,27 @@ export class TranslationContexts {
     const regime = regimeOf(this.s, el);
     const off = regime === 1 && stage1Suspended(this.s) ? 'off' : '';
     const more = regime === 1 ? stage2Key(this.s) : regime === 2 && isE2h(this.s) ? 'e2h' : '';
-    const controls = CONTROLS[regime].map((o) => this.s.sys(o).toString(36)).join(':');
-    const space = (half: 0 | 1): Space =>
-      this.numbers.space(`${this.s.index}:${el}${pan}${half}${off}${more}:${controls}`);
-    const choice: Choice = { spaces: [space(0), space(1)], low: 0, high: 0 };
+    const before = this.chosen[index];
+    // Should numbers start again below, this choice is one of those that are no longer valid.
+    const { generation } = this.numbers;
+    const choice = before && this.isStill(before, regime, off + more) ? before.choice : this.made(el, pan, off + more);
     this.number(el, choice);
     this.choices[index] = choice;
+    if (choice !== before?.choice) {
+      const words = CONTROLS[regime].flatMap((o) => [this.s.sysLow(o), this.s.sysHigh(o)]);
+      this.chosen[index] = { choice, regime, mode: off + more, words, generation };
+    }
     return choice;
+  }
+  private made(el: number, pan: number, mode: string): Choice {
+    const controls = CONTROLS[regimeOf(this.s, el)].map((o) => this.s.sys(o).toString(36)).join(':');
+    const space = (half: 0 | 1): Space => this.numbers.space(`${this.s.index}:${el}${pan}${half}${mode}:${controls}`);
+    return { spaces: [space(0), space(1)], low: 0, high: 0 };
+  }
+  /** What it was chosen by has not changed. */
+  private isStill({ regime, mode, words, generation }: Chosen, now: 1 | 2 | 3, modeNow: string): boolean {
+    if (regime !== now || mode !== modeNow || generation !== this.numbers.generation) return false;
+    return CONTROLS[now].every((o, n) => this.s.sysLow(o) === words[n * 2] && this.s.sysHigh(o) === words[n * 2 + 1]);
   }
   private number(el: number, choice: Choice): void {
     const regime = regimeOf(this.s, el);

@@ -71,6 +71,8 @@ export class Mmu {
     shareability: 0,
   };
   private halves: (Half | undefined)[] = [];
+  /** What they were last, with what they follow from: a restored state has mostly the same controls. */
+  private readonly halvesBefore: ({ two: boolean; low: number; high: number; half: Half } | undefined)[] = [];
   private readonly stage2: Stage2;
   /** The IPA that stage 2 refused last. */
   faultIpa = 0;
@@ -192,9 +194,16 @@ export class Mmu {
 
   private half(regime: 1 | 2 | 3, upper: boolean): Half {
     const key = regime * 2 + (upper ? 1 : 0);
-    return (this.halves[key] ??= hasTwoHalves(this.s, regime)
-      ? this.halfOfTwo(regime as 1 | 2, upper)
-      : this.halfSingle(regime));
+    return (this.halves[key] ??= this.halfNow(key, regime, upper));
+  }
+  private halfNow(key: number, regime: 1 | 2 | 3, upper: boolean): Half {
+    const two = hasTwoHalves(this.s, regime);
+    const [low, high] = [this.s.sysLow(AT.TCR[regime]!), this.s.sysHigh(AT.TCR[regime]!)];
+    const before = this.halvesBefore[key];
+    if (before && before.two === two && before.low === low && before.high === high) return before.half;
+    const half = two ? this.halfOfTwo(regime as 1 | 2, upper) : this.halfSingle(regime);
+    this.halvesBefore[key] = { two, low, high, half };
+    return half;
   }
   private granule(log2: number): number {
     return implementedGranule(this.s.profile, log2);

@@ -1,4 +1,14 @@
-import { CHUNK_PAGES, changedWords, PAGE_BYTES, type PageContent, type RamImage, ZERO_PAGE } from './pages.ts';
+import {
+  CHUNK_PAGES,
+  changedWords,
+  differingPages,
+  type ImagePage,
+  imagePage,
+  PAGE_BYTES,
+  type PageContent,
+  type RamImage,
+  ZERO_PAGE,
+} from './pages.ts';
 import { RAM_BASE, RAM_BYTES_MAX } from './records.ts';
 import { nthPart, TlbEntries, type VaRange } from './tlb.ts';
 
@@ -137,7 +147,7 @@ export class GuestMemory {
   }
   private dropAllWriteTags(): void {
     this.tagEpoch++;
-    this.entries.dropWrites();
+    this.entries.dropAllWrites();
   }
 
   /** Notes that instructions of this page of RAM are decoded. */
@@ -335,11 +345,11 @@ export class GuestMemory {
   restore(image: RamImage): void {
     const dirty = new Set(this.dirty);
     for (const { page, bytes } of this.changedSince(image)) this.putBack(page, bytes, dirty.has(page));
-    image.forEach((chunk, index) => {
-      if (chunk === this.chunks[index]) return;
-      this.chunks[index] = chunk as PageContent[];
+    for (let index = 0; index < image.length; index++) {
+      if (image[index] === this.chunks[index]) continue;
+      this.chunks[index] = image[index] as PageContent[];
       this.frozen[index] = true;
-    });
+    }
     this.dirty = [];
     // Every page is as its saved content now, so no first write may go past `beforeWrite`.
     this.dropAllWriteTags();
@@ -366,7 +376,7 @@ export class GuestMemory {
   }
 
   /** Pages of an image of this memory that are not known to be all zero, ascending; shared bytes: read only. */
-  *imagePages(image: RamImage): Generator<{ readonly page: number; readonly bytes: Uint8Array }> {
+  *imagePages(image: RamImage): Generator<ImagePage> {
     for (const [index, chunk] of image.entries()) {
       for (const [i, content] of chunk.entries()) {
         if (content === ZERO_PAGE) continue;
@@ -377,20 +387,10 @@ export class GuestMemory {
   }
 
   /** Pages that may differ from those of an image of this memory, with the bytes that they have there: read only. */
-  *changedSince(image: RamImage): Generator<{ readonly page: number; readonly bytes: Uint8Array }> {
-    const saved = (page: number): { page: number; bytes: Uint8Array } => {
-      const { bytes } = image[Math.floor(page / CHUNK_PAGES)]![page % CHUNK_PAGES]!;
-      if (bytes === undefined) throw new Error(`GuestMemory: page ${page} of the image was lost`);
-      return { page, bytes };
-    };
-    for (const page of this.dirty) yield saved(page);
+  changedSince(image: RamImage): readonly ImagePage[] {
     const dirty = new Set(this.dirty);
-    for (const [index, chunk] of image.entries()) {
-      const now = this.chunks[index]!;
-      if (chunk === now) continue;
-      for (let i = 0, page = index * CHUNK_PAGES; i < CHUNK_PAGES; i++, page++)
-        if (now[i] !== chunk[i] && !dirty.has(page)) yield saved(page);
-    }
+    const others = differingPages(image, this.chunks).filter((page) => !dirty.has(page));
+    return [...this.dirty, ...others].map((page) => imagePage(image, page));
   }
 
   /** Pages that are not known to be all zero, ascending. */

@@ -49,12 +49,16 @@ export class TlbEntries {
   /** By PE: the listed entries' numbers, of both ways at once, and for each number whether it is listed. */
   private readonly lists: readonly number[][];
   private readonly listed: readonly Uint8Array[];
+  /** Entries that were filled since all write tags were dropped: no other has one. With a mark for each of them. */
+  private readonly filled: number[] = [];
+  private readonly isFilled: readonly Uint8Array[];
 
   constructor(i32: Int32Array, pes: number) {
     this.i32 = i32;
     this.pes = pes;
     this.lists = Array.from({ length: pes }, () => []);
     this.listed = Array.from({ length: pes }, () => new Uint8Array(DATA_TLB_ENTRIES));
+    this.isFilled = Array.from({ length: pes }, () => new Uint8Array(DATA_TLB_ENTRIES));
   }
 
   /**
@@ -63,7 +67,10 @@ export class TlbEntries {
    */
   makeRoom(entry: number, low: number, high: number): void {
     const { i32 } = this;
-    if (isLower(high)) this.list(entry);
+    const pe = Math.floor((entry * 4) / PE_STRIDE_BYTES);
+    const number = (entry - ((pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2)) >> 3;
+    if (isLower(high)) this.list(pe, number);
+    this.fills(entry, pe, number);
     if (this.hasTag(entry, low, high)) return;
     const second = entry + DATA_WAY;
     if (this.hasTag(second, low, high)) i32.fill(0, second, second + 4);
@@ -81,9 +88,13 @@ export class TlbEntries {
     }
     return -1;
   }
-  private list(entry: number): void {
-    const pe = Math.floor((entry * 4) / PE_STRIDE_BYTES);
-    const number = (entry - ((pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2)) >> 3;
+  private fills(entry: number, pe: number, number: number): void {
+    const isFilled = this.isFilled[pe]!;
+    if (isFilled[number]) return;
+    isFilled[number] = 1;
+    this.filled.push(entry);
+  }
+  private list(pe: number, number: number): void {
     const listed = this.listed[pe]!;
     if (listed[number]) return;
     listed[number] = 1;
@@ -99,6 +110,11 @@ export class TlbEntries {
       this.lists[pe]!.length = 0;
       this.listed[pe]!.fill(0);
     }
+    this.forgetFilled();
+  }
+  private forgetFilled(): void {
+    this.filled.length = 0;
+    for (const isFilled of this.isFilled) isFilled.fill(0);
   }
   /** Empties the exec TLB of a PE. */
   dropExec(pe: number): void {
@@ -133,18 +149,24 @@ export class TlbEntries {
   dropWrite(entry: number, host: number): void {
     for (let way = entry; way <= entry + DATA_WAY; way += DATA_WAY) {
       const low = this.i32[way + 2]!;
-      if ((((low & -4096) + this.i32[way + 4]!) | 0) === host) this.i32.fill(0, way + 2, way + 4);
+      if ((((low & -4096) + this.i32[way + 4]!) | 0) === host) this.clearTag(way + 2);
     }
   }
-  /** Drops all write tags for the page of RAM that lies at `host`, or without one all there are. */
-  dropWrites(host?: number): void {
-    for (let pe = 0; pe < this.pes; pe++) {
-      const data = (pe * PE_STRIDE_BYTES + DATA_TLB_BASE) >> 2;
-      for (let entry = data; entry < data + DATA_TLB_ENTRIES * 8; entry += 8) {
-        if (host !== undefined) this.dropWrite(entry, host);
-        else for (const way of [entry, entry + DATA_WAY]) this.i32.fill(0, way + 2, way + 4);
-      }
+  /** Drops all write tags for the page of RAM that lies at `host`. */
+  dropWrites(host: number): void {
+    for (const entry of this.filled) this.dropWrite(entry, host);
+  }
+  /** Drops all write tags. */
+  dropAllWrites(): void {
+    for (const entry of this.filled) {
+      this.clearTag(entry + 2);
+      this.clearTag(entry + DATA_WAY + 2);
     }
+    this.forgetFilled();
+  }
+  private clearTag(tag: number): void {
+    this.i32[tag] = 0;
+    this.i32[tag + 1] = 0;
   }
   private dropListed(pe: number, range: VaRange): void {
     const list = this.lists[pe]!;
@@ -170,8 +192,6 @@ export class TlbEntries {
     for (const tag of [entry, entry + 2, entry + DATA_WAY, entry + DATA_WAY + 2]) this.dropTag(tag, range);
   }
   private dropTag(tag: number, range: VaRange): void {
-    if (!inRange(range, this.i32[tag + 1]!, this.i32[tag]!)) return;
-    this.i32[tag] = 0;
-    this.i32[tag + 1] = 0;
+    if (inRange(range, this.i32[tag + 1]!, this.i32[tag]!)) this.clearTag(tag);
   }
 }

@@ -37,6 +37,29 @@ function show(value: PlainData | undefined): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   return Array.isArray(value) ? `[${value.length} elements]` : '{...}';
 }
+/** A PE's block as words. */
+const wordsOf = (block: Uint8Array): Int32Array => new Int32Array(block.buffer, block.byteOffset, block.length / 4);
+
+/** The same data: what is the same object needs no look inside. */
+function equalData(a: PlainData | undefined, b: PlainData | undefined): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a)) {
+    if (!Array.isArray(b) || a.length !== b.length) return false;
+    for (let n = 0; n < a.length; n++) if (!equalData(a[n], b[n])) return false;
+    return true;
+  }
+  if (a instanceof Uint8Array) {
+    if (!(b instanceof Uint8Array) || a.length !== b.length) return false;
+    for (let n = 0; n < a.length; n++) if (a[n] !== b[n]) return false;
+    return true;
+  }
+  if (!isFields(a) || !isFields(b)) return false;
+  for (const name in a) if (!equalData(a[name], b[name])) return false;
+  for (const name in b) if (!Object.hasOwn(a, name)) return false;
+  return true;
+}
+
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
 
 /** Compares states of one machine. */
@@ -47,8 +70,8 @@ export class Comparison {
   private readonly memory: readonly { readonly from: number; readonly to: number }[];
   private readonly symbolize: (addr: bigint) => string | undefined;
   private readonly most: number;
-  /** By byte of a PE's block: 1 where what lies there is ignored. */
-  private readonly masked = new Uint8Array(ARCHITECTURAL_BYTES);
+  /** By bit of a PE's block, as words: 1 where what lies there is ignored. */
+  private readonly masked = new Int32Array(ARCHITECTURAL_BYTES / 4);
   private found: StateDifference[] = [];
 
   /**
@@ -73,9 +96,10 @@ export class Comparison {
     this.most = most;
     const firmware = machine.options.firmware === 'typescript' ? FIRMWARE_REGISTERS : [];
     this.registers = new Set([...(strict ? [] : [...ALWAYS_IGNORED, ...firmware]), ...(ignore.registers ?? [])]);
+    const masked = new Uint8Array(this.masked.buffer);
     for (const name of this.registers) {
       const place = placeOf(name);
-      if (place) this.masked.fill(1, place.offset, place.offset + place.sizeBytes);
+      if (place) masked.fill(0xff, place.offset, place.offset + place.sizeBytes);
     }
     this.fields = ignore.fields ?? [];
     this.memory = (ignore.memory ?? []).map(({ addrPa, sizeBytes }) => {
@@ -119,9 +143,11 @@ export class Comparison {
   }
 
   private block(pe: number, a: Uint8Array, b: Uint8Array): void {
-    let equal = true;
-    for (let n = 0; n < ARCHITECTURAL_BYTES && equal; n++) equal = a[n] === b[n] || this.masked[n] !== 0;
-    if (equal || this.full) return;
+    const { masked } = this;
+    const [v, w] = [wordsOf(a), wordsOf(b)];
+    let at = 0;
+    while (at < masked.length && ((v[at]! ^ w[at]!) & ~masked[at]!) === 0) at++;
+    if (at === masked.length || this.full) return;
     const [x, y] = [registersOf(a), registersOf(b)];
     for (const [name, value] of Object.entries(x)) {
       if (value === y[name] || this.registers.has(name) || this.ignored(`pe ${pe}.${name}`)) continue;
@@ -130,7 +156,8 @@ export class Comparison {
   }
 
   private values(part: string, what: string, a: PlainData | undefined, b: PlainData | undefined): void {
-    if (Object.is(a, b) || this.full) return;
+    // Names are only made where there is something to be named: hardly anything differs.
+    if (this.full || equalData(a, b)) return;
     const inside = (name: string): string => (what === '' ? name : `${what}.${name}`);
     if (Array.isArray(a) && Array.isArray(b)) {
       for (let n = 0; n < Math.max(a.length, b.length); n++)
@@ -161,7 +188,7 @@ export class Comparison {
   }
   private page(page: number, before: Uint8Array): void {
     const at = page * PAGE_BYTES;
-    const now = this.machine.readMemory(BigInt(RAM_PA + at), PAGE_BYTES);
+    const now = this.machine.whole.ramAt(at, PAGE_BYTES);
     let said = -1;
     for (const changed of changedWords(before, now)) {
       const word = (changed * 4) & ~7;

@@ -2,7 +2,7 @@
 import type { Ending, Explorer } from './explorer.ts';
 import { consolePattern, onArrival } from './places.ts';
 import { lockRing } from './stuck.ts';
-import { type Checkpoint, endPlace } from './window.ts';
+import { type Checkpoint, countBefore, endPlace } from './window.ts';
 
 /** Steps between two looks at a guest that may be stuck. */
 const STUCK_STEPS = 5_000;
@@ -39,8 +39,9 @@ export class Ends {
   private *checkpoints(): Generator<Checkpoint> {
     const { machine, baseline } = this.explorer;
     const { checkpoints } = baseline;
-    let at = checkpoints.findIndex(({ snapshot }) => BigInt(snapshot.time.timeNs) > machine.timeNs);
-    for (let stride = 1; at >= 0 && at < checkpoints.length; at += stride, stride *= 2) yield checkpoints[at]!;
+    const nowNs = Number(machine.timeNs);
+    let at = countBefore(checkpoints, ({ snapshot }) => snapshot.time.timeNs, nowNs + 1);
+    for (let stride = 1; at < checkpoints.length; at += stride, stride *= 2) yield checkpoints[at]!;
   }
 
   /** Runs to the first boundary at a virtual time. */

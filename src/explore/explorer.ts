@@ -2,6 +2,7 @@
 import { PE_STATE } from '../arch/pestate.ts';
 import { Symbols } from '../debug/symbols/symbols.ts';
 import { HostedError } from '../engine/hosted/errors.ts';
+import { isHosted } from '../engine/hosted/program.ts';
 import { MachineError } from '../machine/errors.ts';
 import type { Machine, RunReason, Snapshot } from '../machine/machine.ts';
 import { Comparison } from './compare.ts';
@@ -21,10 +22,21 @@ import type {
   Switch,
 } from './types.ts';
 import { type Trouble, Watch } from './watch.ts';
-import { type Baseline, baselineOf, type Checkpoint, heardBefore } from './window.ts';
+import {
+  type Baseline,
+  baselineAgain,
+  baselineOf,
+  type Checkpoint,
+  countBefore,
+  heardBefore,
+  type KnownRun,
+} from './window.ts';
 
-/** Steps from a kept state to the next one that is kept on the way: to run them again costs less than to keep a state. */
-const ANCHOR_STEPS = 16;
+/**
+ * Steps from a kept state to the next one that is kept on the way, where the guest's own code runs and where hosted
+ * code does: to run fewer again costs less than to keep a state.
+ */
+const ANCHOR_STEPS = { guest: 128, hosted: 16 } as const;
 /** A turn that does not end by itself. */
 const ENDLESS_TURN = 2 ** 31 - 1;
 /** Steps behind the undisturbed run's that a run has by default, and how many times its length. */
@@ -88,9 +100,10 @@ export class Explorer {
   /**
    * Makes the undisturbed run.
    *
+   * @param known - it was made already, on another machine in this one's state
    * @throws ExploreError when window, events or limits cannot be
    */
-  constructor(machine: Machine, options: ExploreOptions, symbols: Symbols = new Symbols(machine)) {
+  constructor(machine: Machine, options: ExploreOptions, symbols: Symbols = new Symbols(machine), known?: KnownRun) {
     this.machine = machine;
     this.options = options;
     this.limits = limitsOf(options.limits);
@@ -107,7 +120,8 @@ export class Explorer {
     this.start = machine.snapshot();
     const symbolize = (addr: bigint): string | undefined => symbols.symbolize(addr);
     this.comparison = new Comparison(machine, options.ignore ?? {}, { symbolize, most: this.limits.differencesMax });
-    this.baseline = baselineOf({ machine, symbols, watch: this.watch, limits: this.limits }, options);
+    const around = { machine, symbols, watch: this.watch, limits: this.limits };
+    this.baseline = known ? baselineAgain(around, known) : baselineOf(around, options);
     const converge = options.converge ?? (options.checks ?? []).length === 0;
     this.ends = new Ends(this, converge && this.frozen && this.compared);
     this.stuck = new StuckAnalysis(machine, symbols, { limits: this.limits, own: options.stuck });
@@ -133,8 +147,7 @@ export class Explorer {
   /** Puts the machine at a boundary of the undisturbed run. */
   goTo(step: number): void {
     const { checkpoints, startSteps } = this.baseline;
-    let from = checkpoints[0]!;
-    for (const kept of checkpoints) if (kept.step <= step) from = kept;
+    let from = checkpoints[Math.max(countBefore(checkpoints, (kept) => kept.step, step + 1) - 1, 0)]!;
     const { anchor } = this;
     if (anchor && anchor.step <= step && anchor.step >= from.step) from = anchor;
     this.machine.restore(from.snapshot);
@@ -144,7 +157,8 @@ export class Explorer {
     this.watch.learning = false;
     // Wherever it came from, a run has heard everything since the start.
     this.watch.begin(startSteps, heardBefore(this.baseline, step));
-    if (step - from.step >= ANCHOR_STEPS) this.anchor = { step, snapshot: this.machine.snapshot() };
+    const apart = this.machine.pes.some(({ s }) => isHosted(s.pc)) ? ANCHOR_STEPS.hosted : ANCHOR_STEPS.guest;
+    if (step - from.step >= apart) this.anchor = { step, snapshot: this.machine.snapshot() };
   }
 
   /** @returns why it ended when it did not come there */

@@ -88,6 +88,7 @@ export class Watch implements TraceSink {
   }
 
   private stopAt(symbols: Symbols, kind: Trouble['kind'], name: string, wanted: boolean): void {
+    if (!wanted && !symbols.has(name)) return;
     let places: ReturnType<Symbols['lookup']>;
     try {
       places = symbols.lookup(name);

@@ -240,7 +240,7 @@ export function baselineOf(around: Surroundings, options: ExploreOptions): Basel
 }
 
 /** How many of a list in ascending order lie before a limit. */
-function countBefore<T>(list: readonly T[], stepOf: (one: T) => number, limit: number): number {
+export function countBefore<T>(list: readonly T[], stepOf: (one: T) => number, limit: number): number {
   let [low, high] = [0, list.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
@@ -263,6 +263,44 @@ export function heardBefore({ startSteps, console, exceptions }: Baseline, step:
       countBefore(exceptions, (record) => record.step - startSteps, step),
     ),
   };
+}
+
+/** The undisturbed run as somebody knows it who made it on another machine in the same state. */
+export interface KnownRun extends Omit<Baseline, 'checkpoints' | 'end'> {
+  readonly end: { readonly step: number; readonly timeNs: number; readonly reason: RunReason };
+  /** Registers of the PEs at the end. */
+  readonly endBlocks: readonly Uint8Array[];
+  /** What the guest had to say. */
+  readonly heard: readonly string[];
+}
+
+/** What somebody else needs to know of the undisturbed run. */
+export function knownRun({ checkpoints: _, end, ...rest }: Baseline, watch: Watch): KnownRun {
+  const { step, reason, snapshot } = end;
+  return {
+    ...rest,
+    end: { step, reason, timeNs: snapshot.time.timeNs },
+    endBlocks: snapshot.pes.map(({ block }) => block),
+    heard: [...watch.known],
+  };
+}
+
+/** Follows a run that is known from where the machine is: only states are kept, nothing is looked for. */
+export function baselineAgain({ machine, watch }: Surroundings, known: KnownRun): Baseline {
+  const { end, endBlocks, heard, ...rest } = known;
+  for (const text of heard) watch.known.add(text);
+  const start = machine.snapshot();
+  watch.begin(rest.startSteps);
+  const checkpoints = keep(machine, start, rest.points[0]!.step, end.step);
+  const left = rest.startSteps + end.step - machine.steps;
+  // Where the guest ended by itself it is that end which is run to, and not the boundary before it.
+  const byItself = end.reason !== 'limit' && end.reason !== 'stopped';
+  machine.run({ steps: byItself ? left + 1 : left });
+  const snapshot = machine.snapshot();
+  const same = snapshot.pes.every(({ block }, pe) => endBlocks[pe]!.every((byte, n) => byte === block[n]));
+  if (!same || snapshot.time.timeNs !== end.timeNs || machine.steps !== rest.startSteps + end.step)
+    throw new Error('assertion: the undisturbed run ends in another state than on the machine it is known of');
+  return { ...rest, end: { step: end.step, reason: end.reason, snapshot }, checkpoints };
 }
 
 /** Runs again and keeps states on the way. */

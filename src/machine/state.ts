@@ -61,7 +61,7 @@ export abstract class MachineState extends GuestView {
     return { ...this.whole.capture(this.now()), arrivals: this.stops.arrivals() };
   }
 
-  /** The state at this boundary but for RAM, as `snapshot` has it. For comparisons: nothing is kept. */
+  /** The state at this boundary but for RAM, as `snapshot` has it. For comparisons now: blocks of PEs are shared. */
   stateNow(): Omit<Snapshot, 'ram'> {
     return this.whole.withoutRam(this.now());
   }

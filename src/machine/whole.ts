@@ -5,6 +5,7 @@ import type { Pe } from '../cpu/pe.ts';
 import type { PlainData } from '../devices/device.ts';
 import type { Gic } from '../devices/gic.ts';
 import { type GuestMemory, PAGE_BYTES } from '../engine/memory.ts';
+import type { ImagePage } from '../engine/pages.ts';
 import { RAM_BASE } from '../engine/records.ts';
 import type { BoardDevices } from './devices.ts';
 import { Digest } from './digest.ts';
@@ -75,16 +76,18 @@ export class WholeState {
 
   /** The state at this boundary. RAM is shared with the snapshot until it changes. */
   capture(moment: Moment): Snapshot {
-    return { ...this.withoutRam(moment), ram: this.memory.capture() };
+    const { pes, ...state } = this.withoutRam(moment);
+    const kept = pes.map(({ block, extra }) => ({ block: block.slice(), extra }));
+    return { ...state, pes: kept, ram: this.memory.capture() };
   }
-  /** The state at this boundary but for RAM, for comparisons: cheaper than `capture`. */
+  /** The state at this boundary but for RAM, for comparisons: blocks of PEs are shared, and change with the machine. */
   withoutRam({ steps, timeNs, ended }: Moment): Omit<Snapshot, 'ram'> {
     const { pes, scheduler } = this.parts;
     for (const pe of pes) pe.s.settle();
     return {
       machine: this.identity,
       pes: pes.map((pe) => ({
-        block: this.memory.u8.slice(pe.s.base, pe.s.base + ARCHITECTURAL_BYTES),
+        block: this.memory.u8.subarray(pe.s.base, pe.s.base + ARCHITECTURAL_BYTES),
         extra: pe.state(),
       })),
       devices: this.deviceState(),
@@ -182,7 +185,7 @@ export class WholeState {
   }
 
   /** Pages of RAM that may differ from those of a snapshot, with what they hold there: read only. */
-  changedPages(snapshot: Snapshot): Iterable<{ readonly page: number; readonly bytes: Uint8Array }> {
+  changedPages(snapshot: Snapshot): readonly ImagePage[] {
     this.check(snapshot);
     return this.memory.changedSince(snapshot.ram);
   }

@@ -1,12 +1,11 @@
 /** The command `npm run explore:window`. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UsageError } from '../../src/cli/errors.ts';
-import { decodeJson } from '../../src/cli/explore-json.ts';
-import type { FullReport } from '../../src/cli/explore-output.ts';
-import { main } from '../../src/cli/main.ts';
+import { runCampaign } from '../../src/cli/explore-campaign.ts';
+import { type FullReport, jsonReport } from '../../src/cli/explore-output.ts';
 import { createNodeHost } from '../../src/cli/node-host.ts';
 import { guestPath, haveGuests } from './guest.ts';
 
@@ -54,13 +53,10 @@ async function compareWays(boundaries: number, cpus: number): Promise<number> {
   try {
     for (const engine of ENGINES)
       for (const workers of WORKERS) {
-        const output = join(folder, 'report.json');
-        const options = ['--engine', engine, '--workers', `${workers}`, '--report', output, '--quiet'];
-        const host = Object.assign(createNodeHost(), { writeOut: async () => {} });
-        const code = await main(['explore', path, ...options], host, '0');
-        if (code > 1) return code;
-        const text = readFileSync(output, 'utf8');
-        const report = decodeJson(text) as FullReport;
+        // Threads are started at once, however short it is.
+        const how = { journal: undefined, shard: undefined, resume: false, quiet: true, threadsWorthMs: 0 };
+        const { full: report } = await runCampaign({ scenario: { path }, engine, workers, ...how }, createNodeHost());
+        const text = jsonReport(report);
         const wrong = wrongWith(report, boundaries);
         if (first !== undefined && text !== first) wrong.push('the report is another one than the first');
         first ??= text;

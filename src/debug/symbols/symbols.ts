@@ -100,6 +100,13 @@ export class Symbols {
     return places;
   }
 
+  /** Whether anything has a name; for those who do not mind, since to say what is similar takes a while. */
+  has(name: string): boolean {
+    const named = ({ table }: { readonly table: SymbolTable }): boolean => table.named(name).length > 0;
+    const kernel = this.kernel();
+    return (this.file !== undefined && named(this.file)) || (kernel !== undefined && named(kernel));
+  }
+
   private named(name: string): readonly CodePlace[] {
     const { file } = this;
     const found = file?.table.named(name) ?? [];

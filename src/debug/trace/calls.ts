@@ -14,10 +14,14 @@ const low = (value: bigint): number => Number(BigInt.asUintN(32, value));
 /** Names of SDEI handler states by number; 2 and 6 cannot be. DEN0054, "SDEI_EVENT_STATUS". */
 const STATE_BITS = ['registered', 'enabled', 'running'];
 
+const STATE_TEXTS: readonly string[] = Array.from({ length: 8 }, (_, state) => {
+  const names = STATE_BITS.filter((_name, bit) => (state >> bit) & 1);
+  return names.length === 0 ? 'unregistered' : names.join('+');
+});
+
 /** A handler state in words: the names of its bits, `unregistered` for none. */
 export function handlerStateText(state: number): string {
-  const names = STATE_BITS.filter((_, bit) => (state >> bit) & 1);
-  return names.length === 0 ? 'unregistered' : names.join('+');
+  return STATE_TEXTS[state & 7]!;
 }
 
 const namedBy =

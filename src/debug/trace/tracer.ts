@@ -6,7 +6,14 @@ import { VIRT_INTIDS, VIRTIO_MMIO_SLOTS } from '../../machine/board/virt.ts';
 import type { Machine } from '../../machine/machine.ts';
 import { describeCall, handlerStateText } from './calls.ts';
 import { exceptionRecord } from './exceptions.ts';
-import { TRACE_KINDS, type TraceKind, type TracePlace, type TraceRecord, type TraceSink } from './records.ts';
+import {
+  type SdeiRecord,
+  TRACE_KINDS,
+  type TraceKind,
+  type TracePlace,
+  type TraceRecord,
+  type TraceSink,
+} from './records.ts';
 
 /** The part of a machine that a tracer needs. */
 export type Traceable = Pick<Machine, 'on' | 'pes' | 'sdei' | 'boundary'>;
@@ -136,8 +143,13 @@ export class Tracer {
       const record = dispatcher.event(number)!;
       const { type, priority } = record.event;
       const dispatched = operation === 'DISPATCH';
-      this.tell({
-        ...this.place(pe),
+      const { step, timeNs, el } = this.place(pe);
+      // Explorations hear several in each run: no object is made to be spread into another.
+      const told: { -readonly [K in keyof SdeiRecord]?: SdeiRecord[K] } = {
+        step,
+        timeNs,
+        pe,
+        el,
         kind: 'sdei',
         event: number,
         type,
@@ -145,10 +157,14 @@ export class Tracer {
         operation,
         before: handlerStateText(before),
         after: handlerStateText(state),
-        ...(record.intid === null ? {} : { INTID: record.intid }),
-        clientEl: dispatcher.host.clientEl,
-        ...(dispatched ? { PC: pes[pe]!.s.pc, entry: dispatcher.handlerOf(record, pe).entryVa } : {}),
-      });
+      };
+      if (record.intid !== null) told.INTID = record.intid;
+      told.clientEl = dispatcher.host.clientEl;
+      if (dispatched) {
+        told.PC = pes[pe]!.s.pc;
+        told.entry = dispatcher.handlerOf(record, pe).entryVa;
+      }
+      this.tell(told as SdeiRecord);
     });
     this.removers.push(remove);
   }

@@ -20,6 +20,8 @@ export class InterruptBank {
   readonly priority: Uint8Array;
   /** NSACR as the guest sees it: two words for each 32 interrupts. */
   readonly nsacr: Int32Array;
+  /** What was saved or loaded last: what is still so is saved as the same object, which is compared at once. */
+  #kept: Record<string, PlainData> = {};
 
   /** @param interrupts - how many exist, 0..988 */
   constructor(interrupts: number) {
@@ -68,16 +70,20 @@ export class InterruptBank {
 
   /** Plain data under Arm's names; `line` is the level of the wires. */
   state(): { readonly [name: string]: PlainData } {
-    const data: Record<string, PlainData> = { IPRIORITYR: this.priority.slice() };
-    for (const [name, words] of this.#sections()) data[name] = Array.from(words, (word) => word >>> 0);
-    return data;
+    const { IPRIORITYR } = this.#kept;
+    const same = IPRIORITYR instanceof Uint8Array && this.priority.every((value, n) => value === IPRIORITYR[n]);
+    const data: Record<string, PlainData> = { IPRIORITYR: same ? IPRIORITYR : this.priority.slice() };
+    for (const [name, words] of this.#sections()) data[name] = keptWords(this.#kept[name], words);
+    this.#kept = data;
+    return { ...data };
   }
 
   /** @throws Error when the data is not that of a bank of this size */
   load(data: PlainData): void {
     const from = section(data, 'bank');
     for (const [name, words] of this.#sections()) {
-      const values = numbers(from, name, words.length);
+      const kept = this.#kept[name];
+      const values = kept === from[name] ? (kept as readonly number[]) : numbers(from, name, words.length);
       for (let n = 0; n < values.length; n++) words[n] = values[n] | 0;
     }
     const priority = from.IPRIORITYR;
@@ -85,6 +91,7 @@ export class InterruptBank {
       throw new Error(`GICv3 state: IPRIORITYR is not ${this.priority.length} bytes`);
     }
     this.priority.set(priority);
+    this.#kept = { ...from };
   }
 
   #sections(): readonly (readonly [string, Int32Array])[] {
@@ -99,6 +106,16 @@ export class InterruptBank {
       ['NSACR', this.nsacr],
     ];
   }
+}
+
+/** The words as a list of numbers without sign: the list that was kept when it says the same. */
+function keptWords(kept: PlainData | undefined, words: Int32Array): readonly PlainData[] {
+  if (Array.isArray(kept) && kept.length === words.length) {
+    let n = 0;
+    while (n < words.length && kept[n] === words[n]! >>> 0) n++;
+    if (n === words.length) return kept;
+  }
+  return Array.from(words, (word) => word >>> 0);
 }
 
 /**

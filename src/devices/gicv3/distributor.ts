@@ -36,6 +36,8 @@ export class Distributor implements Device {
   readonly name = 'gicd';
   readonly sizeBytes = GICD_REGS.sizeBytes;
   readonly #core: GicCore;
+  /** The routes that were saved or loaded last: while they are so, the same list is saved again. */
+  #routes: readonly number[] = [];
 
   constructor(core: GicCore) {
     this.#core = core;
@@ -165,8 +167,10 @@ export class Distributor implements Device {
   /** The distributor's part only: GICD_CTLR, SPIs and routes. */
   state(): PlainData {
     const core = this.#core;
-    const routes = Array.from(core.routeLow, (low, spi) => (low >>> 0) + core.routeHigh[spi] * 2 ** 32);
-    return { GICD_CTLR: core.ctlr, GICD_IROUTER: routes, spis: core.spis.state() };
+    const { routeLow, routeHigh } = core;
+    if (!this.#routesAre(this.#routes))
+      this.#routes = Array.from(routeLow, (low, spi) => (low >>> 0) + routeHigh[spi] * 2 ** 32);
+    return { GICD_CTLR: core.ctlr, GICD_IROUTER: this.#routes, spis: core.spis.state() };
   }
 
   /**
@@ -178,12 +182,23 @@ export class Distributor implements Device {
     const from = section(state, 'distributor');
     core.ctlr = Number(from.GICD_CTLR);
     core.spis.load(from.spis);
-    numbers(from, 'GICD_IROUTER', core.spiCount).forEach((route, spi) => {
-      core.routeLow[spi] = route | 0;
-      core.routeHigh[spi] = Math.floor(route / 2 ** 32);
-    });
-    core.deriveRoutes();
+    const known = from.GICD_IROUTER === this.#routes;
+    const routes = known ? this.#routes : numbers(from, 'GICD_IROUTER', core.spiCount);
+    if (!this.#routesAre(routes)) {
+      routes.forEach((route, spi) => {
+        core.routeLow[spi] = route | 0;
+        core.routeHigh[spi] = Math.floor(route / 2 ** 32);
+      });
+      core.deriveRoutes();
+    }
+    this.#routes = routes;
     core.scanAll();
+  }
+  #routesAre(routes: readonly number[]): boolean {
+    const { routeLow, routeHigh } = this.#core;
+    let spi = 0;
+    while (spi < routeLow.length && routes[spi] === (routeLow[spi] >>> 0) + routeHigh[spi] * 2 ** 32) spi++;
+    return spi === routeLow.length && spi === routes.length;
   }
 
   /** Resets the whole GIC: its parts cannot be reset one by one. */

@@ -19,6 +19,7 @@ import {
   type Handler,
   type PeRecord,
   type SdeiState,
+  sameHandler,
 } from './records.ts';
 import { type Operation, type Transition, transition } from './states.ts';
 
@@ -49,6 +50,8 @@ export class SdeiDispatcher {
   private readonly claims: (EventRecord | undefined)[] = [];
   /** Interrupts of registered events; follows from the records. */
   private readonly watched = new Set<number>();
+  /** What was saved or loaded last, by event: what is still so is saved as the same object, and compared at once. */
+  private kept: readonly SdeiState['events'][number][] = [];
 
   constructor(host: SdeiHost, config: SdeiConfiguration) {
     this.host = host;
@@ -179,16 +182,18 @@ export class SdeiDispatcher {
     this.claims.length = 0;
     this.watched.clear();
     for (const record of this.order) {
-      record.handlers.forEach((handler, n) => {
-        if (record.intid !== null && handler.state & 1) this.watched.add(record.intid);
+      const { handlers, intid } = record;
+      for (let n = 0; n < handlers.length; n++) {
+        const handler = handlers[n]!;
+        if (intid !== null && handler.state & 1) this.watched.add(intid);
         const triggered = handler.latch || (handler.line && !handler.edge);
-        if (handler.state !== 3 || !triggered) return;
+        if (handler.state !== 3 || !triggered) continue;
         for (const pe of this.targets(record, n)) {
           if (this.claims[pe] || !this.canTake(pe, record)) continue;
           this.claims[pe] = record;
-          return;
+          break;
         }
-      });
+      }
     }
     for (let pe = 0; pe < this.pes.length; pe++) {
       if ((this.claims[pe] !== undefined) !== (before[pe] !== undefined)) {
@@ -327,12 +332,14 @@ export class SdeiDispatcher {
 
   /** Everything, as plain data. */
   state(): SdeiState {
+    this.kept = this.events.map(({ event, intid, handlers }, n) => {
+      const kept = this.kept[n];
+      if (kept && kept.intid === intid && handlers.every((handler, i) => sameHandler(handler, kept.handlers[i]!)))
+        return kept;
+      return { number: event.number, intid, handlers: handlers.map((handler) => ({ ...handler })) };
+    });
     return {
-      events: this.events.map(({ event, intid, handlers }) => ({
-        number: event.number,
-        intid,
-        handlers: handlers.map((handler) => ({ ...handler })),
-      })),
+      events: this.kept,
       pes: this.pes.map(({ masked, stack }) => ({ masked, stack: stack.map((f) => ({ ...f, x: [...f.x] })) })),
     };
   }
@@ -341,8 +348,11 @@ export class SdeiDispatcher {
     state.events.forEach(({ intid, handlers }, n) => {
       const record = this.events[n]!;
       record.intid = intid;
-      record.handlers.splice(0, record.handlers.length, ...handlers.map((handler) => ({ ...handler })));
+      handlers.forEach((handler, i) => {
+        if (!sameHandler(handler, record.handlers[i]!)) record.handlers[i] = { ...handler };
+      });
     });
+    this.kept = state.events;
     state.pes.forEach(({ masked, stack }, pe) => {
       this.pes[pe] = { masked, stack: stack.map((frame) => ({ ...frame, x: [...frame.x] })) };
       this.holdInterrupts(pe);

@@ -47,6 +47,19 @@ export interface SdeiState {
   readonly pes: readonly { readonly masked: boolean; readonly stack: readonly Frame[] }[];
 }
 
+/** Two handlers say the same. */
+export function sameHandler(a: Readonly<Handler>, b: Readonly<Handler>): boolean {
+  return (
+    a.state === b.state &&
+    a.entryVa === b.entryVa &&
+    a.argument === b.argument &&
+    a.affinity === b.affinity &&
+    a.latch === b.latch &&
+    a.line === b.line &&
+    a.edge === b.edge
+  );
+}
+
 /** A handler after reset. */
 export function freshHandler(): Handler {
   return { state: 0, entryVa: 0n, argument: 0n, affinity: null, latch: false, line: false, edge: false };
