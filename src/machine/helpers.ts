@@ -8,11 +8,14 @@ import { PURE_FP_HELPERS } from '../isa/fp-helpers.ts';
 
 type Helper = EngineHost['helpers'][string];
 
-/** Binds the helpers that need nothing of a PE but FPCR and FPSR to those of whichever PE calls. */
+/** Binds the helpers that need nothing of a PE, or FPCR and FPSR alone, to those of whichever PE calls. */
 export function bindPureHelpers(memory: Pick<GuestMemory, 'i32'>): Record<string, Helper> {
   const env: FpEnv = { fpcr: 0, fpsr: 0 };
   const bound: Record<string, Helper> = {};
-  for (const [name, f] of Object.entries({ ...PURE_FP_HELPERS, ...CRC32_FUNCTIONS })) {
+  for (const [name, f] of Object.entries(CRC32_FUNCTIONS))
+    bound[name] = (_cpu, accumulator, low, high, bytes) =>
+      f(Number(accumulator), Number(low), Number(high), Number(bytes));
+  for (const [name, f] of Object.entries(PURE_FP_HELPERS)) {
     bound[name] = (cpu, ...args) => {
       const fpsr = (cpu + PE_STATE.FPSR.offset) >> 2;
       env.fpcr = memory.i32[(cpu + PE_STATE.FPCR.offset) >> 2]!;

@@ -41,6 +41,8 @@ const NUMBERS: Readonly<Record<string, number>> = {
   FPMulAdd: 3,
   FPRoundInt: 1,
   FPConvert64To: 1,
+  FPToFixed32To: 1,
+  FPToFixed64To: 1,
 };
 
 function bits(value: number, wide: boolean): bigint {
@@ -98,13 +100,15 @@ const CASES = Number(process.env.UNMASKABLE_FLOAT_CASES ?? 4000);
 describe('floating point of the host', () => {
   it.each(Object.keys(host))('%s: result and flags are those of the exact function', (name) => {
     const rng = new Rng(name);
-    const wide = name.includes('64');
+    const wide = /^\D+64/.test(name);
     const count = NUMBERS[name.replace(/\d+$/, '')]!;
     for (let i = 0; i < CASES; i++) {
       const args: (number | bigint)[] = operands(rng, count, wide).map((x) =>
         wide ? BigInt.asIntN(64, x) : Number(BigInt.asIntN(32, x)),
       );
       if (name.startsWith('FPRoundInt')) args.push(rng.pick([0, 1, 2, 3, 4, 8]), rng.below(2));
+      if (name.startsWith('FPToFixed'))
+        args.push(rng.percent(90) ? 0 : rng.below(32), rng.below(2), rng.pick([0, 1, 2, 3, 4, 5, 8]));
       if (name.startsWith('FPConvert')) args.push(rng.pick([5, 8]));
       both(name, args, rng.percent(95) ? 0 : rng.pick([1 << 22, 1 << 24, 1 << 25]), rng.pick([0, IXC]));
     }
@@ -126,4 +130,19 @@ describe('floating point of the host', () => {
       expect(view.getInt32(PE_STATE.FPSR.offset, true)).toBe(0);
     },
   );
+
+  it.each([
+    ['FPToFixed64To32', 2.5, [0, 0, 4]],
+    ['FPToFixed32To64', 1e10, [0, 1, 0]],
+    ['FPToFixed64To64', -1e15, [0, 0, 3]],
+    ['FPRoundInt64', -2.5, [4, 0]],
+    ['FPRoundInt32', 2.5, [1, 1]],
+  ] as const)('%s of %d with %j needs no TypeScript', (name, value, more) => {
+    const wide = /^\D+64/.test(name);
+    const operand = bits(value, wide);
+    asked = 0;
+    view.setInt32(PE_STATE.FPCR.offset, 0, true);
+    host[name]!(0, wide ? operand : Number(operand), ...more);
+    expect(asked).toBe(0);
+  });
 });

@@ -1,10 +1,11 @@
 import { PE_STATE } from '../../arch/pestate.ts';
-import { FPSR } from '../../isa/fp/index.ts';
+import { FPRounding, FPSR } from '../../isa/fp/index.ts';
 import { ROUNDING_FROM_FPCR } from '../../isa/fp-helpers.ts';
 import { type FuncType, ModuleWriter, type ValType } from '../wasm/binary.ts';
 import { CodeWriter } from '../wasm/code.ts';
 import { FLOAT, OP } from '../wasm/opcodes.ts';
 import { pushFused32, pushFused64, pushFusedRange, pushNoTie32, pushNoTie64, pushSumError } from './fused.ts';
+import { writeRounding, writeToFixed } from './to-fixed.ts';
 
 /**
  * Floating point that generated code calls: the host's arithmetic where its result is right and it can be told whether
@@ -245,37 +246,26 @@ function fused(body: Body): void {
   c.end();
 }
 
-/** Opcodes of rounding to an integral value by FPRounding: nearest, up, down, to zero; f32, f64. */
-const ROUND = [
-  [0x90, 0x9e],
-  [0x8d, 0x9b],
-  [0x8e, 0x9c],
-  [0x8f, 0x9d],
-] as const;
-
 /** FPRoundInt(operand, rounding, exact): of numbers. */
-function integral(body: Body): void {
-  const { c, wide, x, result } = body;
+function integral({ c, wide, x, result }: Body): void {
   const [rounding, exact] = [2, 3];
-  c.get(rounding).i32(ROUNDING_FROM_FPCR).op(OP.i32_eq).if().i32(0).set(rounding).end();
-  const w = wide ? 1 : 0;
-  c.get(x[0]!).op(ROUND[0][w]).set(result);
-  for (const mode of [1, 2, 3] as const) {
-    c.get(rounding).i32(mode).op(OP.i32_eq).if().get(x[0]!).op(ROUND[mode][w]).set(result).end();
-  }
-  const v = c.local('f64');
+  const [value, whole] = [c.local('f64'), c.local('f64')];
   c.get(x[0]!);
   if (!wide) c.op(OP.f64_promote_f32);
-  c.set(v).get(rounding).i32(4).op(OP.i32_lt_u);
-  pushFinite(c, v);
+  c.set(value);
+  writeRounding({ c, value, whole, rounding });
+  // Of a single, rounded, is a single.
+  c.get(whole);
+  if (!wide) c.op(OP.f32_demote_f64);
+  c.set(result)
+    .get(rounding)
+    .i32(FPRounding.TIEAWAY + 1)
+    .op(OP.i32_lt_u);
+  pushFinite(c, value);
   c.op(OP.i32_and).if();
-  c.get(x[0]!)
-    .get(result)
-    .op(wide ? OP.f64_ne : OP.f32_ne)
-    .get(exact)
-    .op(OP.i32_and);
+  c.get(value).get(whole).op(OP.f64_ne).get(exact).op(OP.i32_and);
   noteInexact(c);
-  give(body);
+  give({ c, wide, x, result });
   c.end();
 }
 
@@ -323,13 +313,15 @@ function func(module: ModuleWriter, name: string, type: FuncType, fast: (c: Code
   return [name, write];
 }
 
+const tyOf = (width: 32 | 64): ValType => (width === 64 ? 'i64' : 'i32');
+
 /** The module: it imports and exports the same names, those of `isa/fp-helpers`. */
 export function floatModule(): Uint8Array {
   const module = new ModuleWriter();
   const made: [string, () => void][] = [];
   for (const [name, { operands, more, write }] of Object.entries(ROWS)) {
     for (const wide of [false, true]) {
-      const ty: ValType = wide ? 'i64' : 'i32';
+      const ty = tyOf(wide ? 64 : 32);
       const float: ValType = wide ? 'f64' : 'f32';
       const type: FuncType = { params: ['i32', ...Array<ValType>(operands).fill(ty), ...(more ?? [])], results: [ty] };
       made.push(
@@ -344,6 +336,13 @@ export function floatModule(): Uint8Array {
           write({ c, wide, x, result: c.local(float) });
         }),
       );
+    }
+  }
+  for (const from of [32, 64] as const) {
+    for (const to of [32, 64] as const) {
+      const [wide, operand, result]: [boolean, ValType, ValType] = [from === 64, tyOf(from), tyOf(to)];
+      const type: FuncType = { params: ['i32', operand, 'i32', 'i32', 'i32'], results: [result] };
+      made.push(func(module, `FPToFixed${from}To${to}`, type, (c) => writeToFixed(c, wide, to, noteInexact)));
     }
   }
   made.push(func(module, 'FPConvert64To32', { params: ['i32', 'i64', 'i32'], results: ['i32'] }, narrowed));

@@ -31,20 +31,17 @@ function update(table: Int32Array, accumulator: number, low: number, high: numbe
   return crc | 0;
 }
 
-function apply(polynomial: Polynomial, args: readonly (number | bigint)[]): number {
-  const [accumulator, low, high, bytes] = args.map(Number);
-  return update(REMAINDERS[polynomial], accumulator!, low!, high!, bytes!);
-}
-
 function signature(polynomial: Polynomial): HelperSignature {
   return { name: polynomial, params: ['i32', 'i32', 'i32', 'i32'], result: 'i32', effect: 'pure' };
 }
 const SIGNATURE = { CRC32: signature('CRC32'), CRC32C: signature('CRC32C') } as const;
 
-/** Pure helpers of this group by name: (environment, accumulator, low, high, bytes) to the new checksum, all `i32`. */
-export const CRC32_FUNCTIONS: Readonly<Record<string, (env: unknown, ...args: (number | bigint)[]) => number>> = {
-  CRC32: (_env, ...args) => apply('CRC32', args),
-  CRC32C: (_env, ...args) => apply('CRC32C', args),
+/** Pure helpers of this group by name: accumulator, low, high, bytes to the new checksum, all `i32`. */
+export const CRC32_FUNCTIONS: Readonly<
+  Record<string, (accumulator: number, low: number, high: number, bytes: number) => number>
+> = {
+  CRC32: (accumulator, low, high, bytes) => update(REMAINDERS.CRC32, accumulator, low, high, bytes),
+  CRC32C: (accumulator, low, high, bytes) => update(REMAINDERS.CRC32C, accumulator, low, high, bytes),
 };
 
 function checksum(polynomial: Polynomial, sizeLog2: number): Clause {
