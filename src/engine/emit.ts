@@ -37,10 +37,11 @@ export class HandlerEmitter implements Emission {
   readonly module: ModuleWriter;
   readonly layout: ShapeLayout;
   readonly fragment: Fragment;
-  private readonly locals = new Map<number, number>();
-  private readonly floats = new Map<number, number>();
+  /** Locals of values by node. Lists, as a map for each instruction of a region is what a compilation waits for. */
+  private readonly locals: (number | undefined)[] = [];
+  private readonly floats: (number | undefined)[] = [];
   /** Loads of 16 bytes of which the halves are wanted: locals of both. */
-  private readonly pairs = new Map<number, readonly [number, number]>();
+  private readonly pairs: (readonly [number, number] | undefined)[] = [];
   private readonly uses: Uses;
 
   /** @param code - where to write; by default a function of its own */
@@ -72,43 +73,43 @@ export class HandlerEmitter implements Emission {
     if (ANYWHERE.has(node.op) || this.skips(node)) return;
     const { count, elsewhere, lanes } = this.uses;
     if (lanes?.nodes.includes(node)) {
-      if (node === lanes.nodes.at(-1)) this.locals.set(lanes.whole.id, emitFloatLanes(this, lanes));
+      if (node === lanes.nodes.at(-1)) this.locals[lanes.whole.id] = emitFloatLanes(this, lanes);
       return;
     }
-    if (this.locals.has(node.id)) return;
+    if (this.locals[node.id] !== undefined) return;
     const uses = count[node.id];
     if (!IN_PLACE.has(node.op)) {
       if (!uses || (uses === 1 && !elsewhere[node.id])) return;
       this.expression(node);
     } else {
       this.effect(node);
-      if (node.ty === 'none' || this.floats.has(node.id) || this.pairs.has(node.id)) return;
+      if (node.ty === 'none' || this.floats[node.id] !== undefined || this.pairs[node.id]) return;
       if (!uses) {
         this.code.op(OP.drop);
         return;
       }
     }
     const local = this.code.local(node.ty as ValType);
-    this.locals.set(node.id, local);
+    this.locals[node.id] = local;
     this.code.set(local);
   }
 
   value(node: IrNode): void {
-    const local = this.locals.get(node.id);
-    const float = this.floats.get(node.id);
+    const local = this.locals[node.id];
+    const float = this.floats[node.id];
     if (local !== undefined) this.code.get(local);
     else if (float !== undefined)
       this.code.get(float).op(node.ty === 'i64' ? OP.i64_reinterpret_f64 : OP.i32_reinterpret_f32);
     else this.expression(node);
   }
   floatLocal(node: IrNode): number | undefined {
-    return this.floats.get(node.id);
+    return this.floats[node.id];
   }
   setFloatLocal(node: IrNode, local: number): void {
-    this.floats.set(node.id, local);
+    this.floats[node.id] = local;
   }
   isLazy(node: IrNode): boolean {
-    return !this.locals.has(node.id) && !this.floats.has(node.id);
+    return this.locals[node.id] === undefined && this.floats[node.id] === undefined;
   }
 
   /** Nodes that need not be written, because whoever uses them does without. */
@@ -137,7 +138,7 @@ export class HandlerEmitter implements Emission {
         pushPc(this);
         return;
       case 'vlane': {
-        const halves = this.pairs.get(node.args[0]!.id);
+        const halves = this.pairs[node.args[0]!.id];
         if (!halves) return emitOperator(this, node);
         c.get(halves[node.index]!);
         return;
@@ -158,8 +159,7 @@ export class HandlerEmitter implements Emission {
   /** Writes a node with an effect. */
   protected effect(node: IrNode): void {
     if (emitState(this, node) || emitControl(this, node)) return;
-    if (node.op === 'load' && this.isPair(node))
-      this.pairs.set(node.id, emitPairLoad(this, node.args[0]!, node.access));
+    if (node.op === 'load' && this.isPair(node)) this.pairs[node.id] = emitPairLoad(this, node.args[0]!, node.access);
     else if (node.op === 'load') emitLoad(this, node.args[0]!, node.access, node.ty as ValType);
     else if (node.op === 'store') emitStore(this, node.args[0]!, node.args[1]!, node.access);
     else if ('width' in node) emitFloat(this, node);

@@ -52,6 +52,8 @@ type ImmValue = (f: FieldValues) => bigint | number;
 
 /** Bit of a shape's key that says that the helper `stop` is asked first; above those of the split registers. */
 const STOP_BIT = 40;
+/** Words whose records are kept, as a power of two: most of what a page of code holds was met in another. */
+const KEPT_LOG2 = 13;
 /** Handler numbers below are the run loop's. */
 const HANDLER_FIRST = 2;
 
@@ -84,6 +86,11 @@ export class Shapes {
   private readonly plans = new Map<Clause, Plan>();
   private fresh: Shape[] = [];
   private next = HANDLER_FIRST;
+  /** Words by a hash, each with its shape and its record, and the decoder that they are of. */
+  private readonly keptWords = new Int32Array(1 << KEPT_LOG2);
+  private readonly keptRecords = new Int32Array(4 << KEPT_LOG2);
+  private keptShapes: (Shape | undefined)[] = [];
+  private keptBy: Decoder | undefined;
 
   constructor(host: ShapeHost) {
     this.host = host;
@@ -100,6 +107,27 @@ export class Shapes {
    * @param stop - the helper `stop` is to be asked first
    */
   decode(record: number, word: number, stop: boolean): Shape {
+    const decoder = this.host.decoder();
+    if (stop) return this.write(record, word, true);
+    if (this.keptBy !== decoder) {
+      this.keptBy = decoder;
+      this.keptShapes = new Array<Shape | undefined>(1 << KEPT_LOG2).fill(undefined);
+    }
+    const slot = Math.imul(word, 0x9e37_79b1) >>> (32 - KEPT_LOG2);
+    const { i32 } = this.host.memory;
+    const [to, kept] = [record >> 2, slot * 4];
+    const known = this.keptShapes[slot];
+    if (known && this.keptWords[slot] === (word | 0)) {
+      for (let n = 0; n < 4; n++) i32[to + n] = this.keptRecords[kept + n]!;
+      return known;
+    }
+    const shape = this.write(record, word, false);
+    this.keptWords[slot] = word;
+    this.keptShapes[slot] = shape;
+    for (let n = 0; n < 4; n++) this.keptRecords[kept + n] = i32[to + n]!;
+    return shape;
+  }
+  private write(record: number, word: number, stop: boolean): Shape {
     const clause = this.host.decoder().find(word) ?? this.host.unallocated;
     const plan = this.planFor(clause);
     const shape = this.shapeOf(clause, plan, word, stop);

@@ -189,7 +189,10 @@ export class TlbEntries {
     return (this.i32[tag]! | this.i32[tag + 1]!) !== 0 && isLower(this.i32[tag + 1]!);
   }
   private dropEntry(entry: number, range: VaRange): void {
-    for (const tag of [entry, entry + 2, entry + DATA_WAY, entry + DATA_WAY + 2]) this.dropTag(tag, range);
+    this.dropTag(entry, range);
+    this.dropTag(entry + 2, range);
+    this.dropTag(entry + DATA_WAY, range);
+    this.dropTag(entry + DATA_WAY + 2, range);
   }
   private dropTag(tag: number, range: VaRange): void {
     if (inRange(range, this.i32[tag + 1]!, this.i32[tag]!)) this.clearTag(tag);

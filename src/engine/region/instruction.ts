@@ -38,7 +38,7 @@ export class InstructionEmitter extends HandlerEmitter {
   /** A call may have gone on and asked for a boundary. */
   mayResume = false;
   /** What was known of the flags where an arm of a conditional begins. */
-  private readonly arms = new Map<Block, { readonly at: FlagsKind | undefined }>();
+  private arms: Map<Block, { readonly at: FlagsKind | undefined }> | undefined;
   private readonly region: RegionEmitter;
   private readonly from: number;
   private readonly index: number;
@@ -94,7 +94,7 @@ export class InstructionEmitter extends HandlerEmitter {
     );
   }
   override block(block: Block): void {
-    const known = this.arms.get(block);
+    const known = this.arms?.get(block);
     if (known) this.region.known = known.at;
     super.block(block);
   }
@@ -240,6 +240,7 @@ export class InstructionEmitter extends HandlerEmitter {
     if (node.op !== 'if') return;
     const { region } = this;
     const before = region.known;
+    this.arms ??= new Map();
     this.arms.set(node.yes, { at: before });
     this.arms.set(node.no, { at: before });
     super.effect(node);

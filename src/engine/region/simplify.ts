@@ -203,7 +203,9 @@ function maskedBy(node: IrNode): { of: IrNode; mask: Constant } | undefined {
 }
 
 function lastId(block: Block): number {
-  return block.reduce((last, n) => Math.max(last, n.id, ...(n.op === 'if' ? [lastId(n.yes), lastId(n.no)] : [])), -1);
+  let last = -1;
+  for (const n of block) last = Math.max(last, n.id, n.op === 'if' ? Math.max(lastId(n.yes), lastId(n.no)) : -1);
+  return last;
 }
 
 /** The fragment without what nobody uses; reads of registers and state count as nothing. */

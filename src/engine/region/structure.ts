@@ -39,30 +39,28 @@ function reversePostorder({ head, successors }: FlowGraph): number[] {
   return postorder.reverse();
 }
 
-/** Immediate dominators by iteration (Cooper, Harvey, Kennedy). */
-function dominators(
-  nodes: readonly number[],
-  order: ReadonlyMap<number, number>,
-  predecessors: ReadonlyMap<number, number[]>,
-): Map<number, number> {
-  const idom = new Map<number, number>([[nodes[0]!, nodes[0]!]]);
-  const meet = (a: number, b: number): number => {
-    let [x, y] = [a, b];
-    while (x !== y) {
-      while (order.get(x)! > order.get(y)!) x = idom.get(x)!;
-      while (order.get(y)! > order.get(x)!) y = idom.get(y)!;
-    }
-    return x;
-  };
+/**
+ * Immediate dominators by iteration (Cooper, Harvey, Kennedy). Nodes are their places in reverse postorder, so that a
+ * node's dominators are smaller than it.
+ */
+function dominators(predecessors: readonly (readonly number[])[]): number[] {
+  const idom: number[] = [0];
   for (let changed = true; changed; ) {
     changed = false;
-    for (const node of nodes.slice(1)) {
-      const known = predecessors.get(node)!.filter((p) => idom.has(p));
-      const best = known.reduce(meet);
-      if (idom.get(node) !== best) {
-        idom.set(node, best);
-        changed = true;
+    for (let node = 1; node < predecessors.length; node++) {
+      let best = -1;
+      for (const p of predecessors[node]!) {
+        if (idom[p] === undefined) continue;
+        let [x, y] = [p, best < 0 ? p : best];
+        while (x !== y) {
+          while (x > y) x = idom[x]!;
+          while (y > x) y = idom[y]!;
+        }
+        best = x;
       }
+      if (idom[node] === best) continue;
+      idom[node] = best;
+      changed = true;
     }
   }
   return idom;
@@ -71,28 +69,34 @@ function dominators(
 /** Works out loops, merge nodes and the dominator tree of a graph; only nodes reached from the head count. */
 export function structureOf(graph: FlowGraph): Structure {
   const nodes = reversePostorder(graph);
-  const order = new Map(nodes.map((n, i) => [n, i]));
-  const predecessors = new Map<number, number[]>(nodes.map((n) => [n, []]));
-  for (const n of nodes) for (const s of graph.successors.get(n)!) predecessors.get(s)!.push(n);
-  const idom = dominators(nodes, order, predecessors);
+  const order = new Map<number, number>();
+  nodes.forEach((n, i) => {
+    order.set(n, i);
+  });
+  const predecessors: number[][] = nodes.map(() => []);
+  nodes.forEach((n, from) => {
+    for (const s of graph.successors.get(n)!) predecessors[order.get(s)!]!.push(from);
+  });
+  const idom = dominators(predecessors);
   const dominates = (a: number, b: number): boolean => {
-    for (let n = b; ; n = idom.get(n)!) {
-      if (n === a) return true;
-      if (idom.get(n) === n) return false;
-    }
+    let n = b;
+    while (n > a) n = idom[n]!;
+    return n === a;
   };
   const loops = new Set<number>();
+  const merges = new Set<number>();
   const irreducible = new Set<string>();
-  const forward = new Map<number, number>();
-  for (const from of nodes) {
-    for (const to of graph.successors.get(from)!) {
-      if (order.get(to)! > order.get(from)!) forward.set(to, (forward.get(to) ?? 0) + 1);
-      else if (dominates(to, from)) loops.add(to);
-      else irreducible.add(`${from}:${to}`);
+  predecessors.forEach((sources, to) => {
+    let forward = 0;
+    for (const from of sources) {
+      if (to > from) forward++;
+      else if (dominates(to, from)) loops.add(nodes[to]!);
+      else irreducible.add(`${nodes[from]!}:${nodes[to]!}`);
     }
-  }
-  const merges = new Set(nodes.filter((n) => (forward.get(n) ?? 0) > 1));
-  const children = new Map<number, number[]>(nodes.map((n) => [n, []]));
-  for (const n of nodes.slice(1)) children.get(idom.get(n)!)!.push(n);
+    if (forward > 1) merges.add(nodes[to]!);
+  });
+  const children = new Map<number, number[]>();
+  for (const n of nodes) children.set(n, []);
+  for (let n = 1; n < nodes.length; n++) children.get(nodes[idom[n]!]!)!.push(nodes[n]!);
   return { order, loops, merges, children, irreducible };
 }
