@@ -41,6 +41,8 @@ const NUMBERS: Readonly<Record<string, number>> = {
   FPMulAdd: 3,
   FPRoundInt: 1,
   FPConvert64To: 1,
+  FPConvert32To: 1,
+  FPConvert16To: 1,
   FPToFixed32To: 1,
   FPToFixed64To: 1,
 };
@@ -144,5 +146,23 @@ describe('floating point of the host', () => {
     view.setInt32(PE_STATE.FPCR.offset, 0, true);
     host[name]!(0, wide ? operand : Number(operand), ...more);
     expect(asked).toBe(0);
+  });
+
+  it('every half becomes the single that it is, and back', () => {
+    for (let half = 0; half < 1 << 16; half++) {
+      both('FPConvert16To32', [half, 8], 0, 0);
+      view.setInt32(PE_STATE.FPCR.offset, 0, true);
+      const single = Number(host.FPConvert16To32!(0, half, 8));
+      for (const near of [
+        single - 0x1000,
+        single - 1,
+        single,
+        single + 1,
+        single + 0xfff,
+        single + 0x1000,
+        single + 0x1001,
+      ])
+        both('FPConvert32To16', [near | 0, 8], 0, 0);
+    }
   });
 });

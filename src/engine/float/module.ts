@@ -5,6 +5,7 @@ import { type FuncType, ModuleWriter, type ValType } from '../wasm/binary.ts';
 import { CodeWriter } from '../wasm/code.ts';
 import { FLOAT, OP } from '../wasm/opcodes.ts';
 import { pushFused32, pushFused64, pushFusedRange, pushNoTie32, pushNoTie64, pushSumError } from './fused.ts';
+import { writeNarrowed, writeWidened } from './half.ts';
 import { writeRounding, writeToFixed } from './to-fixed.ts';
 
 /**
@@ -345,6 +346,9 @@ export function floatModule(): Uint8Array {
       made.push(func(module, `FPToFixed${from}To${to}`, type, (c) => writeToFixed(c, wide, to, noteInexact)));
     }
   }
+  const single: FuncType = { params: ['i32', 'i32', 'i32'], results: ['i32'] };
+  made.push(func(module, 'FPConvert16To32', single, writeWidened));
+  made.push(func(module, 'FPConvert32To16', single, (c) => writeNarrowed(c, noteInexact)));
   made.push(func(module, 'FPConvert64To32', { params: ['i32', 'i64', 'i32'], results: ['i32'] }, narrowed));
   for (const [, write] of made) write();
   return module.finish();

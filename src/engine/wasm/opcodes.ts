@@ -84,6 +84,7 @@ export const OP = {
   i64_trunc_f64_s: 0xb0,
   i64_trunc_f64_u: 0xb1,
   f32_demote_f64: 0xb6,
+  f64_convert_i32_u: 0xb8,
   f64_promote_f32: 0xbb,
   i32_reinterpret_f32: 0xbc,
   i64_reinterpret_f64: 0xbd,
