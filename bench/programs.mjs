@@ -25,7 +25,7 @@ const OTHERS = [
 
 /** Programs of the everyday kind, without a limit: whether what has one stands for the rest. */
 const EVERYDAY = [
-  { name: 'sorting', scale: 200, what: 'sorting by a function of one\'s own' },
+  { name: 'sorting', scale: 200, what: "sorting by a function of one's own" },
   { name: 'words', scale: 300, what: 'a map of words on the heap' },
   { name: 'bytecode', scale: 200, what: 'an interpreter that jumps by a table' },
   { name: 'pages', scale: 300, what: 'functions in different pages' },
