@@ -4,24 +4,34 @@
 
 #include "bench.h"
 
+/* A digit and the product of two: as large as the compiler has them. */
+#ifdef __SIZEOF_INT128__
+typedef uint64_t limb;
+typedef unsigned __int128 product_of_limbs;
+#else
+typedef uint32_t limb;
+typedef uint64_t product_of_limbs;
+#endif
 #define LIMBS 32
+#define LIMB_BITS (8 * sizeof(limb))
 
 uint64_t bignum_work(unsigned scale)
 {
-	uint64_t x[LIMBS], y[LIMBS], product[2 * LIMBS], sum = 0, state = 88172645463325252u;
+	limb x[LIMBS], y[LIMBS], product[2 * LIMBS];
+	uint64_t sum = 0, state = 88172645463325252u;
 	for (unsigned i = 0; i < LIMBS; i++) {
-		x[i] = next_random(&state);
-		y[i] = next_random(&state);
+		x[i] = (limb)next_random(&state);
+		y[i] = (limb)next_random(&state);
 	}
 	for (unsigned round = 0; round < scale * 1000; round++) {
 		for (unsigned i = 0; i < 2 * LIMBS; i++)
 			product[i] = 0;
 		for (unsigned i = 0; i < LIMBS; i++) {
-			uint64_t carry = 0;
+			limb carry = 0;
 			for (unsigned j = 0; j < LIMBS; j++) {
-				unsigned __int128 part = (unsigned __int128)x[i] * y[j] + product[i + j] + carry;
-				product[i + j] = (uint64_t)part;
-				carry = (uint64_t)(part >> 64);
+				product_of_limbs part = (product_of_limbs)x[i] * y[j] + product[i + j] + carry;
+				product[i + j] = (limb)part;
+				carry = (limb)(part >> LIMB_BITS);
 			}
 			product[i + LIMBS] = carry;
 		}
