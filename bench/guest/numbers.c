@@ -4,34 +4,44 @@
 
 #include "bench.h"
 
-/* A digit and the product of two: as large as the compiler has them. */
-#ifdef __SIZEOF_INT128__
-typedef uint64_t limb;
-typedef unsigned __int128 product_of_limbs;
-#else
-typedef uint32_t limb;
-typedef uint64_t product_of_limbs;
-#endif
 #define LIMBS 32
-#define LIMB_BITS (8 * sizeof(limb))
+
+/* The product's lower half; the upper one goes to `high`. */
+static inline uint64_t multiply(uint64_t x, uint64_t y, uint64_t *high)
+{
+#ifdef __SIZEOF_INT128__
+	unsigned __int128 product = (unsigned __int128)x * y;
+	*high = (uint64_t)(product >> 64);
+	return (uint64_t)product;
+#else
+	uint64_t low = (x & 0xffffffff) * (y & 0xffffffff);
+	uint64_t middle = (x >> 32) * (y & 0xffffffff) + (low >> 32);
+	uint64_t other = (x & 0xffffffff) * (y >> 32) + (middle & 0xffffffff);
+	*high = (x >> 32) * (y >> 32) + (middle >> 32) + (other >> 32);
+	return other << 32 | (low & 0xffffffff);
+#endif
+}
 
 uint64_t bignum_work(unsigned scale)
 {
-	limb x[LIMBS], y[LIMBS], product[2 * LIMBS];
-	uint64_t sum = 0, state = 88172645463325252u;
+	uint64_t x[LIMBS], y[LIMBS], product[2 * LIMBS], sum = 0, state = 88172645463325252u;
 	for (unsigned i = 0; i < LIMBS; i++) {
-		x[i] = (limb)next_random(&state);
-		y[i] = (limb)next_random(&state);
+		x[i] = next_random(&state);
+		y[i] = next_random(&state);
 	}
 	for (unsigned round = 0; round < scale * 1000; round++) {
 		for (unsigned i = 0; i < 2 * LIMBS; i++)
 			product[i] = 0;
 		for (unsigned i = 0; i < LIMBS; i++) {
-			limb carry = 0;
+			uint64_t carry = 0;
 			for (unsigned j = 0; j < LIMBS; j++) {
-				product_of_limbs part = (product_of_limbs)x[i] * y[j] + product[i + j] + carry;
-				product[i + j] = (limb)part;
-				carry = (limb)(part >> LIMB_BITS);
+				uint64_t high, low = multiply(x[i], y[j], &high);
+				low += product[i + j];
+				high += low < product[i + j];
+				low += carry;
+				high += low < carry;
+				product[i + j] = low;
+				carry = high;
 			}
 			product[i + LIMBS] = carry;
 		}
