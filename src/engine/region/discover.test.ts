@@ -42,12 +42,12 @@ describe('endingOf', () => {
     ['b . + 0x1000', { calls: false, leaves: true, fallsThrough: false }],
     ['bl . + 8', { target: 12, calls: true, leaves: true, fallsThrough: false }],
     ['bl . - 44', { calls: true, leaves: true, fallsThrough: false }],
-    ['br x3', { returns: false, leaves: true, fallsThrough: false }],
-    ['blr x30', { returns: false, leaves: true, fallsThrough: false }],
+    ['br x3', { returns: false, jumps: true, leaves: true, fallsThrough: false }],
+    ['blr x30', { returns: false, jumps: false, leaves: true, fallsThrough: false }],
     ['b.eq . - 8', { target: 8, leaves: true, fallsThrough: true }],
     ['cbz x0, . + 4', { target: 11, leaves: true, fallsThrough: true }],
     ['tbnz w0, #3, .', { target: 10, leaves: true, fallsThrough: true }],
-    ['ret', { returns: true, leaves: true, fallsThrough: false }],
+    ['ret', { returns: true, jumps: false, leaves: true, fallsThrough: false }],
     ['svc #0', { leaves: true, fallsThrough: false }],
   ])('%s', (text, expected) => expect(ending(text)).toEqual(expected));
 });
@@ -103,6 +103,14 @@ out:    ret
       expect(shape(discover(0, page(`nop\n ${instruction}\n nop\n1: nop\n`)))).toEqual(['0+2> end']);
     },
   );
+
+  it('goes on where a branch to a register is likely to go: what control often comes to, and near', () => {
+    const source = 'ldr x0, [x1], #8\n br x0\n nop\n add x2, x2, #1\n b . - 16\n sub x2, x2, #1\n b . - 24\n ret\n';
+    const often = [0, 3, 5, 900];
+    expect(shape(discover(0, page(source), often))).toEqual(['0+2>0,3,5 end', '3+2>0 end', '5+2>0 end']);
+    expect(shape(discover(0, page(source.replace('br x0', 'blr x0')), often))).toEqual(['0+2> end']);
+    expect(shape(discover(0, page(source.replace('br x0', 'ret x0')), [3]))).toEqual(['0+2>3 end', '3+2>0 end']);
+  });
 
   it('loads, stores and instructions that may trap stand in the middle of a block', () => {
     const source = 'ldr x0, [x1]\n fadd d0, d0, d1\n stp x0, x1, [sp]\n mrs x0, CNTVCT_EL0\n ret\n';

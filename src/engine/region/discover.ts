@@ -8,6 +8,12 @@ export const REGION_BLOCKS_MAX = 64;
 /** Instructions in a page of guest code. */
 export const PAGE_INSTRUCTIONS = 1024;
 
+/** Most places that a branch to a register is expected to go to. */
+const JUMPS_MAX = 32;
+/** Instructions before and behind such a branch among which they are looked for: those of a `switch`. */
+const JUMPS_BEFORE = 64;
+const JUMPS_BEHIND = 512;
+
 /** X30, in which a branch with link leaves the return address. */
 const LINK_REGISTER = 30;
 
@@ -39,6 +45,8 @@ interface Ending {
   readonly calls?: boolean;
   /** RET, or another branch to what X30 holds. */
   readonly returns?: boolean;
+  /** A branch to another register without link: a `switch`, or an interpreter's next operation. */
+  readonly jumps?: boolean;
   /** A direct branch to somewhere else, an indirect one, or a helper that leaves. */
   readonly leaves: boolean;
   readonly fallsThrough: boolean;
@@ -69,8 +77,10 @@ export function endingOf(fragment: Fragment, index: number): Ending {
   if (!last) return { leaves: false, fallsThrough: true };
   if (last.op === 'branchrel')
     return { target: branchTarget(last, index), calls: links(fragment.body), leaves: true, fallsThrough: false };
-  if (last.op === 'branch')
-    return { returns: isLink(last.args[0]!) && !links(fragment.body), leaves: true, fallsThrough: false };
+  if (last.op === 'branch') {
+    const [returns, calls] = [isLink(last.args[0]!), links(fragment.body)];
+    return { returns: returns && !calls, jumps: !returns && !calls, leaves: true, fallsThrough: false };
+  }
   if (last.op === 'call' && last.helper.effect === 'leave') return { leaves: true, fallsThrough: false };
   if (last.op === 'if') {
     const inner = lastOf(last.yes);
@@ -79,13 +89,26 @@ export function endingOf(fragment: Fragment, index: number): Ending {
   return { leaves: false, fallsThrough: true };
 }
 
+/** Of places that control often comes to, those that a jump is likely to go to, the nearest first. */
+function jumpsFrom(index: number, often: readonly number[]): readonly number[] {
+  return often
+    .filter((n) => n > index - JUMPS_BEFORE && n < index + JUMPS_BEHIND)
+    .sort((a, b) => Math.abs(a - index) - Math.abs(b - index))
+    .slice(0, JUMPS_MAX);
+}
+
 /**
  * The basic blocks reached from an instruction by direct branches within its page, functions that are called and the
- * code behind the calls included.
+ * code behind the calls included, and what a branch to a register is likely to go to.
  *
  * @param lift - the instruction lifted with its operands, or undefined where none can be had
+ * @param often - instructions of the page that control often comes to by branches
  */
-export function discover(head: number, lift: (index: number) => Fragment | undefined): Map<number, BasicBlock> {
+export function discover(
+  head: number,
+  lift: (index: number) => Fragment | undefined,
+  often: readonly number[] = [],
+): Map<number, BasicBlock> {
   const lifted = new Map<number, RegionInstruction & { ending: Ending }>();
   const leaders = new Set<number>([head]);
   const queue = [head];
@@ -97,7 +120,8 @@ export function discover(head: number, lift: (index: number) => Fragment | undef
       const ending = endingOf(fragment, index);
       lifted.set(index, { index, fragment, ending });
       const follows = ending.leaves && (ending.fallsThrough || (ending.calls && ending.target !== undefined));
-      for (const next of [ending.target, follows ? index + 1 : undefined]) {
+      const jumps = ending.jumps ? jumpsFrom(index, often) : [];
+      for (const next of [ending.target, follows ? index + 1 : undefined, ...jumps]) {
         if (next === undefined || leaders.has(next) || leaders.size >= REGION_BLOCKS_MAX) continue;
         leaders.add(next);
         queue.push(next);
@@ -105,13 +129,14 @@ export function discover(head: number, lift: (index: number) => Fragment | undef
       if (!ending.fallsThrough) break;
     }
   }
-  return cut(lifted, leaders);
+  return cut(lifted, leaders, often);
 }
 
 /** Cuts the instructions at the places that are jumped to. */
 function cut(
   lifted: ReadonlyMap<number, RegionInstruction & { ending: Ending }>,
   leaders: ReadonlySet<number>,
+  often: readonly number[],
 ): Map<number, BasicBlock> {
   const blocks = new Map<number, BasicBlock>();
   const calls = new Map<number, CallEnd>();
@@ -129,7 +154,8 @@ function cut(
       }
     }
     if (instructions.length === 0) continue;
-    const next = [ending.target, ending.fallsThrough ? index : undefined].filter((n) => n !== undefined);
+    const jumps = ending.jumps ? jumpsFrom(index - 1, often) : [];
+    const next = [ending.target, ending.fallsThrough ? index : undefined, ...jumps].filter((n) => n !== undefined);
     blocks.set(first, { first, instructions, successors: next, fallsThrough: ending.fallsThrough });
     if (ending.calls) calls.set(first, { callee: ending.target, returnsTo: index });
     else if (ending.returns) calls.set(first, { returns: true });

@@ -3,6 +3,8 @@ import { PROGRAM_VA, ProgramMachine } from '../../../test/support/programs.ts';
 import { PE_STATE } from '../../arch/pestate.ts';
 import { assemble } from '../../isa/text/assemble.ts';
 import { HOT_COUNT, RECORD_BYTES, REGION_FIRST, REGIONS_MAX } from '../records.ts';
+import { ModuleWriter } from '../wasm/binary.ts';
+import { CodeWriter } from '../wasm/code.ts';
 
 const LOOP = `
 loop:   add     x0, x0, #1
@@ -105,6 +107,76 @@ loop:   ldr     x1, [x20]
     expect(m.x(0)).toBe(before + 2n);
   });
 });
+
+/** A loop that jumps to one of four places by a register, the last of them outside what the loop is likely to know. */
+const SWITCH = `
+loop:   add     x0, x0, #1
+        eor     x7, x0, x0, lsr #3
+        and     x2, x7, #3
+        adr     x3, ops
+        add     x3, x3, x2, lsl #4
+        br      x3
+        nop
+ops:    add     x4, x4, x0
+        sub     x8, x8, #3
+        b       loop
+        nop
+        eor     x5, x5, x0
+        add     x8, x8, x5
+        b       loop
+        nop
+        sub     x6, x6, x4
+        orr     x9, x6, x8
+        b       loop
+        nop
+        cbz     x1, loop
+        add     x9, x9, #5
+        b       loop
+`;
+
+describe('a jump by a register', () => {
+  it('ends where it goes, whether that is in the region or not', () => {
+    const compiled = new ProgramMachine(SWITCH);
+    const interpreted = new ProgramMachine(SWITCH, 0x1_0000, 1 << 20, false);
+    for (let round = 0; round < 40; round++) {
+      const steps = 5000 + 997 * round;
+      compiled.run(steps);
+      interpreted.run(steps);
+      for (const n of [0, 2, 3, 4, 5, 6, 7, 8, 9]) expect(compiled.x(n)).toBe(interpreted.x(n));
+      if (round === 30) for (const m of [compiled, interpreted]) m.memory.view.setBigUint64(8, 1n, true);
+    }
+    expect(compiled.engine.compiledRegions).toBeGreaterThan(2);
+  });
+
+  it('stays in the region that knows all places: the table is asked no more', () => {
+    const m = new ProgramMachine(SWITCH);
+    m.run(400_000).run(1);
+    for (let n = 0; n < 20; n++) m.run(50_000);
+    const { table } = m.engine as unknown as { table: WebAssembly.Table };
+    let entered = 0;
+    for (let slot = REGION_FIRST; slot < REGION_FIRST + m.engine.compiledRegions; slot++) {
+      const region = table.get(slot) as (cpu: number, record: number) => number;
+      const counted = (cpu: number, record: number): number => region(cpu, record) + 0 * ++entered;
+      table.set(
+        slot,
+        new WebAssembly.Instance(wrapper(), { env: { counted, memory: m.memory.memory } }).exports
+          .f as WebAssembly.ExportValue,
+      );
+    }
+    m.run(200_000);
+    // A grant begins anywhere, and goes on in a handler until it comes to a head.
+    expect(entered).toBeLessThan(10);
+  });
+});
+
+/** A function of WebAssembly, as tables want one, that calls an import. */
+function wrapper(): WebAssembly.Module {
+  const type = { params: ['i32', 'i32'], results: ['i32'] } as const;
+  const module = new ModuleWriter();
+  const counted = module.importFunc('counted', type);
+  module.func('f', type, new CodeWriter(2).get(0).get(1).call(counted).finish());
+  return new WebAssembly.Module(module.finish() as BufferSource);
+}
 
 describe('the table of regions', () => {
   /** Functions of four instructions, each going on at the next; every one is the head of a region. */

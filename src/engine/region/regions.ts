@@ -79,7 +79,7 @@ export class Regions {
     const module = new ModuleWriter();
     const made: { record: number; name: string; code: Uint8Array }[] = [];
     for (const record of records) {
-      const code = this.emit(module, record);
+      const code = this.emit(module, record, records);
       if (code) made.push({ record, name: `r${made.length}`, code });
     }
     phases?.end();
@@ -96,13 +96,16 @@ export class Regions {
     this.compiled += made.length;
   }
 
-  private emit(module: ModuleWriter, record: number): Uint8Array | undefined {
+  private emit(module: ModuleWriter, record: number, batch: readonly number[]): Uint8Array | undefined {
     const records = record & -RECORD_PAGE_BYTES;
     const page = this.host.ramPage(records);
     const handler = this.host.memory.view.getUint16(record, true);
     if (page === undefined || handler < 2 || handler >= REGION_FIRST) return undefined;
     const head = (record - records) / RECORD_BYTES;
-    const blocks = discover(head, (index) => this.lift(page, index));
+    const often = [...(this.heads.get(records) ?? []), ...batch]
+      .filter((other) => (other & -RECORD_PAGE_BYTES) === records)
+      .map((other) => (other - records) / RECORD_BYTES);
+    const blocks = discover(head, (index) => this.lift(page, index), often);
     const size = [...blocks.values()].reduce((n, b) => n + b.instructions.length, 0);
     if (size < REGION_INSTRUCTIONS_MIN) return undefined;
     this.pace.compiled(size);
