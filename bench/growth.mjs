@@ -84,11 +84,11 @@ events: ['sdei:0']
 `;
 
 /** Long enough that other threads are worth their start. */
-const WORKERS_BOUNDARIES = 80_000;
+const WORKERS_BOUNDARIES = 320_000;
 
 const workers = {
   name: 'growth-workers',
-  what: 'runs per second of a campaign of 80,000 points against workers, up to the cores there are',
+  what: 'runs per second of a campaign of 320,000 points against workers, up to the cores there are',
   needs: ['guests'],
   async rows({ quick, runs }) {
     const folder = mkdtempSync(join(tmpdir(), 'unmaskable-bench-'));
