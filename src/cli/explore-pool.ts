@@ -96,8 +96,15 @@ export class Pool {
       const worker = new Worker(source, { workerData, stdout: false });
       worker.on('message', (message: FromWorker) => this.#heard(n, message));
       worker.on('error', (error) => this.#fail(error instanceof Error ? error : new Error(String(error))));
+      worker.on('exit', (code) => this.#ended(n, code));
       return { worker, done: false };
     });
+  }
+
+  /** What a scenario calls may end its thread. What that thread had taken would be waited for without end. */
+  #ended(n: number, code: number): void {
+    const thread = this.#threads[n];
+    if (thread && !thread.done) this.#fail(new Error(`worker ${n}: it ended by itself, with exit code ${code}`));
   }
 
   #heard(n: number, { units, done, failed, mistake }: FromWorker): void {

@@ -113,16 +113,19 @@ describe.skipIf(!BUILT)('explore in several processes and threads (needs dist/)'
     expect(found('long-broken.json')).toEqual(found('long-one.json'));
   });
 
-  it('a mistake that only another thread meets is said as one', () => {
-    const wrong = 'window: { to: { steps: 5000 } }, converge: false, events: isMainThread ? events : []';
+  it.each([
+    ['a mistake that only another thread meets is said as one', '[]', /^events: there is nothing to try\. .*\n$/],
+    ['a thread that ends by itself ends the campaign', 'process.exit(3)', /^worker 0: it ended by itself.* code 3\n$/],
+  ])('%s', (_, elsewhere, said) => {
+    const wrong = `window: { to: { steps: 5000 } }, converge: false, events: isMainThread ? events : ${elsewhere}`;
     const ours = (name: string): string => new URL(`.cache/transpiled/src/${name}.js`, CHECKOUT).href;
     const text = module(`create, options: { ${wrong} }`)
       .replace("'unmaskable'", `'${ours('index')}'`)
       .replace("'unmaskable/hosted'", `'${ours('hosted')}'`);
     writeFileSync(file('t.mjs'), text);
-    const args = [file('threads.mjs'), file('t.mjs'), file('none.json'), file('mistake-journal')];
+    const args = [file('threads.mjs'), file('t.mjs'), file('none.json'), file(`journal-${elsewhere.length}`)];
     const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-    expect(stdout).toMatch(/^events: there is nothing to try\. .*\n$/);
+    expect(stdout).toMatch(said);
   });
 
   it('parts that are merged are the whole, and a journal of something else is refused', () => {
