@@ -33,6 +33,7 @@ import type { Host } from './host.ts';
 const TIMELINES_MAX = 40;
 /** Time between two looks at signals, and at what other threads found. */
 const BREATHE_MS = 50;
+
 /** How a campaign is run. */
 export interface CampaignOptions {
   readonly scenario: ScenarioChoice;

@@ -1,6 +1,6 @@
 /**
  * Words of the shapes that are built into the run loop: those that the interpreter runs most, the most frequent first,
- * counted over boots of Linux and programs of all kinds while hot code was compiled. They are 19 of 20 such steps.
+ * counted over boots of Linux and programs of all kinds while hot code was compiled.
  *
  * A word stands for its shape; which registers and immediates it names means nothing. Those that call a helper in any
  * case are left out: they would only make the loop larger.
